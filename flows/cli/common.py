@@ -1,0 +1,42 @@
+"""What all verbs share: options, output in words or as one JSON document, and errors as exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lmforge.errors import InputError
+from lmforge.home import Home
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, all else on standard error.")]
+RecipePath = Annotated[Path, typer.Argument(help="Recipe file.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the recipe; may be given more than once."),
+]
+
+
+def emit(document: Mapping[str, Any], as_json: bool, words: Callable[[], None]) -> None:
+    """Print the document, or call `words` to say the same to a person."""
+    if as_json:
+        print(json.dumps(document, indent=2, default=str))
+    else:
+        words()
+
+
+def recipe_in_project(home: Home, recipe: Path) -> str:
+    """A recipe's path relative to the project, as the flows take it. Raises InputError when it is outside."""
+    path = recipe.resolve()
+    if not path.is_relative_to(home.project):
+        raise InputError(f"{recipe}: outside the project {home.project}; copy it there, or change to its project")
+    return path.relative_to(home.project).as_posix()
+
+
+def say(text: str = "") -> None:
+    """Tell a person something that is not the result."""
+    print(text, file=sys.stderr)

@@ -1,0 +1,57 @@
+"""`lmforge`: register the verbs, run one, and turn what goes wrong into a message and an exit code."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from types import FrameType
+
+import click
+import typer
+
+from flows.cli import doctor, history, plan, predict, run, services, validate
+from lmforge.errors import LmforgeError
+
+INTERRUPTED, TERMINATED = 130, 143
+
+app = typer.Typer(
+    name="lmforge",
+    help="From raw text to a language model in production.\n\nExample: lmforge run recipes/quickstart.yaml",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for module in (run, plan, validate, history, predict, services, doctor):
+    module.register(app)
+
+
+def main() -> None:
+    """Entry point of the `lmforge` command."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = app(standalone_mode=False) or 0
+    except LmforgeError as error:
+        code = _failed(str(error), error.exit_code)
+    except click.ClickException as error:
+        code = _failed(error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        code = _failed("interrupted; the same command goes on where it stopped", INTERRUPTED)
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else TERMINATED
+    sys.exit(code)
+
+
+def _failed(message: str, code: int) -> int:
+    print(f"lmforge: {message}", file=sys.stderr)
+    if "--json" in sys.argv:
+        print(json.dumps({"status": "failed", "exit_code": code, "error": message}, indent=2))
+    return code
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(TERMINATED)
+
+
+if __name__ == "__main__":
+    main()

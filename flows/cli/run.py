@@ -1,0 +1,47 @@
+"""`lmforge run`: walk the whole chain in this process, against an embedded or a running Prefect server."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.common import Json, Overrides, RecipePath, emit, recipe_in_project
+from lmforge.home import Home
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command()(run)
+
+
+def run(
+    recipe: RecipePath,
+    overrides: Overrides = None,
+    json: Json = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the libraries say, too.")] = False,
+) -> None:
+    """Example: lmforge run recipes/quickstart.yaml --set pretraining.max_steps=500
+
+    Run every stage whose result is not in the store, register the model, and promote it if it is better.
+    """
+    from lmforge.recipe import load_recipe
+    from lmforge.reporting.summary import print_summary
+
+    home = Home.find().prepare()
+    load_recipe(recipe, overrides or ())  # a wrong recipe is told before any server starts
+    document = _walk(home, recipe_in_project(home, recipe), overrides or [], verbose)
+    emit(document, json, lambda: print_summary(document, home))
+
+
+def _walk(home: Home, recipe: str, overrides: list[str], verbose: bool) -> dict[str, Any]:
+    from lmforge.services.record import use_running_server
+
+    use_running_server(home)
+    from flows.logs import show_progress
+
+    show_progress(verbose)
+    from flows.pipeline import pipeline
+
+    result: dict[str, Any] = pipeline(recipe, overrides)
+    return result | {"status": "finished"}

@@ -1,0 +1,42 @@
+"""`lmforge validate`: is a recipe right, and is its data there?"""
+
+from __future__ import annotations
+
+import typer
+
+from flows.cli.common import Json, Overrides, RecipePath, emit
+from lmforge.home import Home
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    app.command()(validate)
+    app.command()(schema)
+
+
+def validate(recipe: RecipePath, overrides: Overrides = None, json: Json = False) -> None:
+    """Example: lmforge validate recipes/quickstart.yaml
+
+    Check a recipe against its schema and that every file it names is there. Nothing is run.
+    """
+    from lmforge.paths import expand
+    from lmforge.pipeline import stages
+    from lmforge.recipe import load_recipe
+
+    home, loaded = Home.find(), load_recipe(recipe, overrides or ())
+    chain = stages(loaded)
+    files = sorted({str(path) for one in chain.values() for pattern in one.files for path in expand(home.project, pattern)})
+    document = {"recipe": str(recipe), "valid": True, "name": loaded.name, "stages": list(chain), "files": files}
+    emit(document, json, lambda: print(f"{recipe}: valid; {len(chain)} stages, {len(files)} files to read"))
+
+
+def schema(json: Json = False) -> None:
+    """Example: lmforge schema > recipe.schema.json
+
+    The JSON Schema of recipes, for editors.
+    """
+    import json as json_module
+
+    from lmforge.recipe.loading import recipe_schema
+
+    print(json_module.dumps(recipe_schema(), indent=2))

@@ -1,0 +1,23 @@
+"""What a person sees while a flow runs in their terminal: our own lines, and warnings of the libraries."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+
+def show_progress(verbose: bool) -> None:
+    """Print `lmforge` records to standard error; call before Prefect is imported, which sets up its own logging."""
+    if not verbose:
+        os.environ["PREFECT_LOGGING_LEVEL"] = "ERROR"
+        os.environ["PREFECT_LOGGING_ROOT_LEVEL"] = "ERROR"
+        os.environ["PREFECT_LOGGING_SERVER_LEVEL"] = "CRITICAL"
+    import prefect  # noqa: F401  sets the handlers that are changed below
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    ours = logging.getLogger("lmforge")
+    ours.setLevel(logging.INFO)
+    ours.addHandler(handler)
+    ours.propagate = False

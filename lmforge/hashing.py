@@ -1,0 +1,56 @@
+"""Fingerprints: of values, of files and of the code that makes an artifact.
+
+All are SHA-256 in hex. A short form is used in paths and on screen only, never for a comparison.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+SHORT = 16
+CHUNK_BYTES = 1 << 20
+
+
+def hash_value(value: Any) -> str:
+    """Hash a JSON-like value; the order of mapping keys does not matter."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """Hash a file's bytes in constant memory."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def hash_files(files: Mapping[str, str]) -> str:
+    """Fingerprint of a directory: its relative paths and their hashes."""
+    return hash_value(dict(files))
+
+
+def hash_code(modules: Iterable[str]) -> str:
+    """Hash the source files of the named modules; for a package, of every module below it.
+
+    Comments count too: a false miss costs time, a false hit costs trust.
+    """
+    sources: dict[str, str] = {}
+    for module in modules:
+        found = importlib.util.find_spec(module)
+        assert found is not None and found.origin is not None, f"stage names an unknown module {module}"
+        origin = Path(found.origin)
+        paths = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+        sources.update({f"{module}:{path.relative_to(origin.parent).as_posix()}": hash_file(path) for path in paths})
+    return hash_value(sources)
+
+
+def short(fingerprint: str) -> str:
+    """First characters of a fingerprint, for people and paths."""
+    return fingerprint[:SHORT]

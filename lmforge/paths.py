@@ -1,0 +1,120 @@
+"""Paths that come from a recipe or from data, kept inside the project.
+
+A recipe is a file that people send each other: it may name what lies in the project and nothing else. Symbolic links
+count by where they lead. `LMFORGE_DATA_ROOTS` lists further directories that may be read.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from lmforge.errors import InputError
+from lmforge.wording import listed, nearest, shown
+
+DATA_ROOTS = "LMFORGE_DATA_ROOTS"
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/|(file|data|http|https|ftp|models|runs):", re.IGNORECASE)
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]")
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def inside(root: Path, path: str) -> Path:
+    """The absolute path of `path`, relative to `root`; it need not exist.
+
+    Directories are resolved, the last name is kept, because a linked file is read by the ending of its own name.
+    InputError: it is a URL, a Windows path, starts with `~`, or leads out of `root` and of every data root.
+    """
+    _spelled(path)
+    try:
+        candidate = root.resolve() / path
+        target = candidate.resolve()
+        # `..` as the last name is a step, not a name.
+        place = target if candidate.name in ("", "..") else candidate.parent.resolve() / candidate.name
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError(f"path '{shown(path)}' cannot be resolved: {shown(str(error))}") from error
+    allowed = _roots(root)
+    for found in (place, target):
+        if not any(found.is_relative_to(directory) for directory in allowed):
+            leads = f"leads to {shown(str(found))}, which is outside of the project {shown(str(allowed[0]))}"
+            raise InputError(
+                f"path '{shown(path)}' {leads}; copy the data into the project, or list its directory in {DATA_ROOTS}"
+            )
+    return place
+
+
+def expand(root: Path, pattern: str) -> list[Path]:
+    """The files that a path or a glob (`*`, `?`, `[a-z]`, `**`) names, sorted; hidden ones only if spelled.
+
+    InputError: no file matches, or a match leads out of the project (see `inside`).
+    """
+    literal = inside(root, pattern)
+    if _is(stat.S_ISREG, literal):
+        return [literal]
+    if not glob.has_magic(pattern):
+        raise InputError(_missing(root, literal, pattern))
+    parts = PurePosixPath(pattern).parts
+    first = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    if ".." in parts[first:]:
+        raise InputError(f"path '{shown(pattern)}' has `..` after a wildcard; write the directory out")
+    base = inside(root, str(PurePosixPath(*parts[:first])))
+    # Path.glob would also find hidden files, such as an editor's copy or a download that is still going on.
+    matches = glob.glob(str(PurePosixPath(*parts[first:])), root_dir=base, recursive=True)  # noqa: PTH207
+    files = [path for path in (inside(root, str(base / match)) for match in sorted(matches)) if _is(stat.S_ISREG, path)]
+    if not files:
+        raise InputError(_missing(root, base / "/".join(parts[first:]), pattern))
+    first_names: dict[Path, Path] = {}
+    for path in files:
+        first_names.setdefault(path.resolve(), path)
+    return list(first_names.values())
+
+
+def _spelled(path: str) -> None:
+    """Refuses what is no relative or absolute POSIX path, before anything is looked up."""
+    quoted = f"path '{shown(path)}'"
+    if not path.strip():
+        raise InputError("a path is empty; write a file or a glob relative to the project")
+    if _CONTROL.search(path):
+        raise InputError(f"{quoted} holds a control character or bytes that are not UTF-8; rename the file")
+    if path.startswith("~"):
+        raise InputError(f"{quoted} starts with ~, which is not expanded; write a path relative to the project")
+    if "\\" in path or _DRIVE.match(path) or path.startswith("//"):
+        raise InputError(f"{quoted} is a Windows or network path; write it relative to the project and with /")
+    if _SCHEME.match(path):
+        raise InputError(f"{quoted} is a URL; download it into the project and write the file's path")
+
+
+def _roots(root: Path) -> list[Path]:
+    """The project first, then the data roots, which are relative to the project unless absolute."""
+    listed_roots = [entry for entry in os.environ.get(DATA_ROOTS, "").split(os.pathsep) if entry.strip()]
+    return [root.resolve(), *((root / entry).resolve() for entry in listed_roots)]
+
+
+def _is(kind: Callable[[int], bool], path: Path) -> bool:
+    """Whether `path` leads to something of this kind; what cannot be looked at is of no kind."""
+    try:
+        return kind(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _missing(root: Path, wanted: Path, pattern: str) -> str:
+    """Why nothing was found, with what stands in the nearest directory that exists."""
+    if _is(stat.S_ISDIR, wanted):
+        return f"'{shown(pattern)}' is a directory; name its files, for example '{shown(pattern.rstrip('/'))}/*'"
+    while not _is(stat.S_ISDIR, wanted.parent):
+        wanted = wanted.parent
+    name, directory = wanted.name, wanted.parent
+    try:
+        names = sorted(entry.name for entry in directory.iterdir() if not entry.name.startswith("."))
+    except OSError:
+        names = []
+    near = nearest(name, names)
+    hint = f"; did you mean {shown(near)}?" if near else ""
+    shelf = directory.relative_to(root.resolve()) if directory.is_relative_to(root.resolve()) else directory
+    there = f"it holds {listed(names)}" if names else "it is empty"
+    return f"no file matches '{shown(pattern)}'; looked in {shown(shelf.as_posix())}: {there}{hint}"

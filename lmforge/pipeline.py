@@ -1,0 +1,133 @@
+"""The chain as data: which stages a recipe asks for, what each reads, and which code and settings decide its result.
+
+The flow runs these stages and `lmforge plan` explains them; both take the keys from here, so they cannot disagree.
+A stage's key depends on its part of the recipe, the content of its inputs, the source of its code and the versions
+of the libraries that compute its result; never on times or places.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lmforge.artifacts.store import Request
+from lmforge.hashing import hash_code, hash_file, hash_value
+from lmforge.paths import expand
+from lmforge.recipe.data import Corpus, LabelledData
+from lmforge.recipe.schema import Recipe, Task
+
+TEXT = ("lmforge.text",)
+TRAINING = ("lmforge.training", "models")
+DATA_LIBRARIES = ("polars", "ftfy", "py3langid")
+TRAINING_LIBRARIES = ("torch", "transformers", "pytorch-lightning")
+
+
+class Stage(NamedTuple):
+    """One step of the chain. `inputs` maps a role to the stage that fills it; `files` are read from the project."""
+
+    name: str
+    kind: str
+    config: dict[str, Any]
+    inputs: dict[str, str]
+    code: tuple[str, ...]
+    libraries: tuple[str, ...]
+    files: tuple[str, ...] = ()
+
+    def request(self, fingerprints: dict[str, str], root: Path) -> Request:
+        """The store's request, given the fingerprints of the input stages by stage name."""
+        inputs = {role: fingerprints[stage] for role, stage in self.inputs.items()}
+        for pattern in self.files:
+            inputs.update({f"file:{_relative(path, root)}": hash_file(path) for path in expand(root, pattern)})
+        return Request(self.name, self.kind, self.config, inputs, code_fingerprint(self.code, self.libraries))
+
+
+@cache
+def code_fingerprint(modules: tuple[str, ...], libraries: tuple[str, ...]) -> str:
+    """Hash of the modules' sources and the versions of the libraries."""
+    return hash_value([hash_code(modules), {name: version(name) for name in libraries}])
+
+
+def stages(recipe: Recipe) -> dict[str, Stage]:
+    """The stages of a recipe that leave an artifact, by name, in an order in which they can run."""
+    chain = [_label_stage(recipe, task) for task in recipe.tasks]
+    if recipe.corpus:
+        chain += _language_stages(recipe, recipe.corpus)
+    for task in recipe.tasks:
+        chain += _task_stages(recipe, task)
+    return {stage.name: stage for stage in chain}
+
+
+def _label_stage(recipe: Recipe, task: Task) -> Stage:
+    config = {
+        "data": _dump(task.data),
+        "cleaning": _dump(recipe.cleaning),
+        "expectations": _dump(recipe.expectations.labelled_examples),
+    }
+    code = (*TEXT, "expectations.labelled_examples")
+    return Stage(f"label-{task.name}", "labelled", config, {}, code, DATA_LIBRARIES, _files(task.data))
+
+
+def _language_stages(recipe: Recipe, corpus: Corpus) -> list[Stage]:
+    """From raw documents to a base model. The labelled sets guard the clean corpus against text of the test sets."""
+    promises = recipe.expectations
+    patterns = tuple(source.path for source in corpus.sources)
+    collect = {"sources": [_dump(source) for source in corpus.sources], "expectations": _dump(promises.raw_corpus)}
+    clean = _dump(corpus) | {"expectations": _dump(promises.clean_corpus)}
+    del clean["sources"]
+    guards = {f"label-{task.name}": f"label-{task.name}" for task in recipe.tasks}
+    length = recipe.pretraining.max_seq_length
+    tokens = {"tokenizer": _dump(recipe.tokenizer), "max_seq_length": length, "expectations": _dump(promises.tokenized_corpus)}
+    chain = [
+        Stage("collect", "raw_corpus", collect, {}, (*TEXT, "expectations.raw_corpus"), DATA_LIBRARIES, patterns),
+        Stage(
+            "clean", "clean_corpus", clean, {"raw_corpus": "collect", **guards},
+            (*TEXT, "expectations.clean_corpus"), DATA_LIBRARIES,
+        ),
+        Stage(
+            "tokenize", "tokens", tokens, {"clean_corpus": "clean"},
+            ("lmforge.tokenization", "expectations.tokenized_corpus"), ("tokenizers", "transformers"),
+        ),
+    ]  # fmt: skip
+    pretrain = {"seed": recipe.seed, "model": _dump(recipe.model), "pretraining": _dump(recipe.pretraining)}
+    chain.append(Stage("pretrain", "base_model", pretrain, {"tokens": "tokenize"}, TRAINING, TRAINING_LIBRARIES))
+    measured = {"base_model": "pretrain", "tokens": "tokenize"}
+    floor = {"mask_share": recipe.pretraining.mask_share, "seed": recipe.seed}
+    code = ("lmforge.evaluation", "models.objectives")
+    chain.append(Stage("evaluate-language", "evidence", floor, measured, code, ("torch", "transformers", "numpy")))
+    return chain
+
+
+def _task_stages(recipe: Recipe, task: Task) -> list[Stage]:
+    name, labelled = task.name, {"labelled": f"label-{task.name}"}
+    settings = {"seed": recipe.seed, "finetuning": _dump(task.finetuning)}
+    start = {"base_model": "pretrain"} if recipe.corpus else {}
+    files = (f"{recipe.model.start_from}/*",) if recipe.model.start_from else ()
+    measured = {"model": f"finetune-{name}", "baselines": f"baselines-{name}", **labelled}
+    floors = ("lmforge.evaluation.baselines",)
+    chain = [
+        Stage(f"baselines-{name}", "baselines", {"seed": recipe.seed}, labelled, floors, ("scikit-learn",)),
+        Stage(f"finetune-{name}", "task_model", settings, start | labelled, TRAINING, TRAINING_LIBRARIES, files),
+    ]
+    if recipe.corpus and task.finetuning.scratch_baseline:
+        scratch, inputs = {**settings, "model": _dump(recipe.model)}, {"tokens": "tokenize"} | labelled
+        chain.append(Stage(f"scratch-{name}", "task_model", scratch, inputs, TRAINING, TRAINING_LIBRARIES))
+        measured["scratch"] = f"scratch-{name}"
+    config = {"metric": task.metric, "seed": recipe.seed, "resamples": recipe.release.resamples}
+    code = ("lmforge.evaluation", "lmforge.serving")
+    chain.append(Stage(f"evaluate-{name}", "evidence", config, measured, code, ("torch", "transformers")))
+    return chain
+
+
+def _files(data: LabelledData) -> tuple[str, ...]:
+    return tuple(path for path in (data.path, data.train, data.validation, data.test) if path)
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+
+
+def _dump(part: Any) -> dict[str, Any]:
+    dumped: dict[str, Any] = part.model_dump(mode="json")
+    return dumped

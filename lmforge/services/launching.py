@@ -1,0 +1,99 @@
+"""Start one service in the background and wait until it works.
+
+A service is the leader of a process group of its own, so Ctrl-C at the command line does not reach it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from lmforge.errors import LmforgeError
+from lmforge.home import Home
+from lmforge.services.asking import is_healthy
+from lmforge.services.programs import Program
+from lmforge.services.record import ServiceRecord
+
+HEALTH_TIMEOUT_SECONDS = 120.0
+_POLL_SECONDS = 0.25
+_TELL_EVERY_SECONDS = 10.0
+_NUM_LOG_LINES = 15
+_LOOPBACK = "127.0.0.1,localhost,::1"
+
+
+def launch(home: Home, program: Program) -> tuple[subprocess.Popen[bytes], ServiceRecord]:
+    """Start a program. Its output goes to `logs/NAME.log`; that of the start before is kept as `NAME.previous.log`."""
+    import psutil
+
+    log = log_of(home, program.name)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists():
+        log.replace(log.with_name(f"{program.name}.previous.log"))
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            program.command, cwd=home.project, env=environment(home, program.environment), umask=0o077,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            # A shell starts background jobs with SIGINT ignored, and a Prefect worker that inherits this never ends.
+            preexec_fn=_default_interrupt,
+        )  # fmt: skip
+    try:
+        return process, ServiceRecord.of(program.name, process.pid, program.port, program.url)
+    except psutil.NoSuchProcess as error:
+        raise _died(home, program, process) from error
+
+
+def wait_until_healthy(
+    home: Home,
+    program: Program,
+    process: subprocess.Popen[bytes],
+    say: Callable[[str], None],
+    timeout_seconds: float = HEALTH_TIMEOUT_SECONDS,
+) -> None:
+    """Return when the service answers. Raises LmforgeError with the end of its log when it died or takes too long."""
+    if program.health is None:
+        return
+    begin = told = time.monotonic()
+    while not is_healthy(program.health):
+        if process.poll() is not None:
+            raise _died(home, program, process)
+        now = time.monotonic()
+        if now - begin > timeout_seconds:
+            reason = f"{program.title} does not answer at {program.health} after {timeout_seconds:.0f} s"
+            raise LmforgeError(f"{reason}\n{log_end(log_of(home, program.name))}")
+        if now - told > _TELL_EVERY_SECONDS:
+            say(f"waiting for {program.title} ({now - begin:.0f} s)")
+            told = now
+        time.sleep(_POLL_SECONDS)
+
+
+def environment(home: Home, extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a child: ours, with the settings of the home put in, the `extra` ones, and no proxy for here."""
+    home.prepare()
+    merged = os.environ | dict(extra)
+    for name in ("NO_PROXY", "no_proxy"):
+        merged[name] = ",".join(filter(None, (os.environ.get(name), _LOOPBACK)))
+    return merged
+
+
+def log_of(home: Home, name: str) -> Path:
+    """Where a service writes."""
+    return home.logs / f"{name}.log"
+
+
+def log_end(log: Path) -> str:
+    """The last lines of a log, and where the rest is."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_NUM_LOG_LINES:] if log.exists() else []
+    return "\n".join([*(f"  | {line}" for line in lines), f"  all of it: {log}"])
+
+
+def _died(home: Home, program: Program, process: subprocess.Popen[bytes]) -> LmforgeError:
+    reason = f"{program.title} ended with exit code {process.wait()} while it started"
+    return LmforgeError(f"{reason}\n{log_end(log_of(home, program.name))}")
+
+
+def _default_interrupt() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

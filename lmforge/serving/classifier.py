@@ -1,0 +1,64 @@
+"""Classify texts with a released model: a transformers directory and nothing else.
+
+Texts of about equal length share a batch; a text longer than the model's context is cut at its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
+
+from lmforge.errors import InputError
+from lmforge.tokenization.tokenizer import PAD, load_tokenizer
+from models.objectives.sequence_classification import Example, SequenceClassification
+
+BATCH_SIZE = 64
+
+
+class Answer(NamedTuple):
+    """A label and the probability that the model gives it."""
+
+    label: str
+    probability: float
+
+
+class Classifier:
+    """A loaded model and its tokenizer."""
+
+    def __init__(self, directory: Path) -> None:
+        if not (directory / "config.json").is_file():
+            raise InputError(f"{directory}: no model here (config.json is missing)")
+        self.model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
+            directory, local_files_only=True, trust_remote_code=False
+        ).eval()
+        self.tokenizer = load_tokenizer(directory)
+        self.tokenizer.enable_truncation(self.model.config.max_position_embeddings)
+        self.labels = [self.model.config.id2label[index] for index in range(self.model.config.num_labels)]
+
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """`[len(texts), num_labels]` float32, rows sum to 1."""
+        encoded = [np.asarray(one.ids, dtype=np.int64) for one in self.tokenizer.encode_batch_fast(list(texts))]
+        result = np.empty((len(texts), len(self.labels)), dtype=np.float32)
+        collator = SequenceClassification(pad=PAD)
+        with torch.inference_mode():
+            for chosen in _by_length([len(ids) for ids in encoded]):
+                batch = collator.collate([Example(encoded[index], 0) for index in chosen])
+                logits = self.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+                result[chosen] = logits.softmax(-1).numpy()
+        return result
+
+    def predict(self, texts: Sequence[str]) -> list[Answer]:
+        """The most probable label of each text."""
+        probabilities = self.probabilities(texts)
+        best = probabilities.argmax(-1)
+        return [Answer(self.labels[index], float(row[index])) for index, row in zip(best, probabilities, strict=True)]
+
+
+def _by_length(lengths: list[int]) -> Iterator[np.ndarray]:
+    order = np.argsort(lengths, kind="stable")
+    return (order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE))

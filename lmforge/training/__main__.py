@@ -1,0 +1,39 @@
+"""`python -m lmforge.training SPEC.json`"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from lmforge.errors import LmforgeError
+from lmforge.training.spec import TrainingSpec
+
+USAGE = "usage: python -m lmforge.training SPEC.json   (the file is a lmforge.training.spec.TrainingSpec as JSON)"
+
+
+def main(arguments: list[str]) -> int:
+    """Run one spec; returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
+        print(USAGE, file=sys.stderr)
+        return 0 if arguments in (["-h"], ["--help"]) else 2
+    try:
+        spec = TrainingSpec.model_validate_json(Path(arguments[0]).read_bytes())
+    except (OSError, ValidationError) as error:
+        print(f"{arguments[0]}: {error}\n{USAGE}", file=sys.stderr)
+        return 2
+    from lmforge.training.program import run
+
+    try:
+        signal_number = run(spec)
+    except LmforgeError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 128 + signal_number if signal_number else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

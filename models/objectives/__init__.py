@@ -1,0 +1,14 @@
+"""Learning problems, one a file; `OBJECTIVES` finds them by name."""
+
+from models.objectives.base import Batch, Objective
+from models.objectives.causal_lm import CausalLM
+from models.objectives.masked_lm import MaskedLM
+from models.objectives.sequence_classification import SequenceClassification
+
+OBJECTIVES: dict[str, type[Objective]] = {
+    "masked_lm": MaskedLM,
+    "causal_lm": CausalLM,
+    "sequence_classification": SequenceClassification,
+}
+
+__all__ = ["OBJECTIVES", "Batch", "Objective"]

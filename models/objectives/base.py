@@ -1,0 +1,34 @@
+"""What an objective is: how rows become a batch, and how a batch becomes a loss and sums for its metrics.
+
+Losses are means in nats; `sums` are totals over a batch so that a validation set of any size adds up exactly.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor
+from transformers import PreTrainedModel
+
+Batch = dict[str, Tensor]
+
+
+class Objective(Protocol):
+    """One learning problem."""
+
+    def collate(self, rows: Any, rng: np.random.Generator) -> Batch:
+        """Tensors of one batch; all randomness comes from `rng`."""
+        ...
+
+    def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+        """Mean loss of a batch in nats, a scalar."""
+        ...
+
+    def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:
+        """`loss` and other totals of a batch, and their `count`."""
+        ...
+
+    def metrics(self, totals: dict[str, float]) -> dict[str, float]:
+        """Validation metrics from the sums of all batches."""
+        ...

@@ -1,0 +1,1 @@
+"""Prefect tasks, one file a stage: read artifacts, call one pure function, stage, publish, log."""

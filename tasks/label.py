@@ -1,0 +1,32 @@
+"""Stage `label`: the labelled examples of one task, split once for all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect.states import State
+
+from lmforge.artifacts import Artifact
+from lmforge.artifacts.store import Outcome
+from lmforge.recipe.schema import Task
+from tasks.context import Run
+from tasks.stage import make, stage_task
+
+
+@stage_task
+def label_examples(run: Run, task: Task) -> State[Artifact]:
+    """Train, validation and frozen test examples of `task` as Parquet, and the quarantine."""
+    stage = f"label-{task.name}"
+
+    def build(out: Path) -> Outcome:
+        from expectations.labelled_examples import labelled_examples
+        from lmforge.text.labelling import label
+        from tasks.gating import gate
+        from tasks.validation import scan_labelled
+
+        labelled = label(task.data, out, root=run.home.project, cleaning=run.recipe.cleaning)
+        suite = labelled_examples(**run.recipe.expectations.labelled_examples.model_dump())
+        gate(run, stage, suite, scan_labelled(out), out, {})
+        return Outcome(labelled.counts, labelled.facts)
+
+    return make(run, stage, {}, build)

@@ -1,0 +1,110 @@
+"""Register a task model as a version in MLflow's registry; the registry itself says whether it is already there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import version as library_version
+from pathlib import Path
+from typing import Any
+
+from prefect import task as prefect_task
+from prefect.cache_policies import NO_CACHE
+from pydantic import BaseModel, ConfigDict
+
+from lmforge.artifacts import Artifact
+from lmforge.recipe.schema import Task
+from tasks import registry, tracking
+from tasks.context import Run, fingerprints
+
+REQUIREMENTS = ("torch", "transformers")
+
+
+class Registered(BaseModel):
+    """A registered version."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    version: str
+    reused: bool
+
+
+@prefect_task(name="register-model", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=2)
+def register_model(run: Run, task: Task, model: Artifact, evidence: Artifact, sources: dict[str, Artifact]) -> Registered:
+    """Log the model directory with signature, example, card and fingerprints, and register it as `challenger`.
+
+    A version with the same evidence is used again. The version is created after all its files are there.
+    """
+    name = f"{run.recipe.name}-{task.name}"
+    found = registry.find_version(run.home, name, evidence.fingerprint)
+    if found is not None:
+        return Registered(name=name, version=str(found.version), reused=True)
+    from tasks.card import write_card
+
+    made_of = fingerprints(sources) | {"model": model.fingerprint, "evidence": evidence.fingerprint}
+    with tracking.nested_run(run, f"register-{task.name}", "register") as child:
+        card = write_card(run, task, name, evidence, sources | {f"finetune-{task.name}": model})
+        uri = _log(run, child, model.path / "model", card, example=_example(sources[f"label-{task.name}"]))
+        version = _create(run, name, uri, child, card, made_of)
+    registry.set_alias(run.home, name, registry.CHALLENGER, version)
+    return Registered(name=name, version=version, reused=False)
+
+
+def _log(run: Run, child: str, directory: Path, card: Path, example: str) -> str:
+    """Log the model; beside MLflow's own form, `model/` becomes a whole transformers directory with tokenizer and card."""
+    import mlflow
+    import pandas as pd
+    from mlflow.models import infer_signature
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    tracker = tracking.client(run.home)
+    parts = {
+        "model": AutoModelForSequenceClassification.from_pretrained(directory, local_files_only=True),
+        "tokenizer": AutoTokenizer.from_pretrained(directory, local_files_only=True),
+    }
+    answer = pd.DataFrame({"label": pd.Series(["a"], dtype=object), "score": [0.5]})
+    with mlflow.start_run(run_id=child):
+        info = mlflow.transformers.log_model(
+            parts,
+            name="model",
+            task="text-classification",
+            pip_requirements=[f"{name}=={library_version(name).split('+')[0]}" for name in REQUIREMENTS],
+            signature=infer_signature([example], answer),
+            input_example=[example],
+        )
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        tracker.log_model_artifact(info.model_id, str(directory / name), "model")
+    tracker.log_model_artifact(info.model_id, str(card), "model")
+    uri: str = info.model_uri
+    return uri
+
+
+def _create(run: Run, name: str, uri: str, child: str, card: Path, made_of: Mapping[str, str]) -> str:
+    from mlflow.exceptions import MlflowException
+
+    tracker = tracking.client(run.home)
+    try:
+        tracker.create_registered_model(name, description=f"Task model of the recipe {run.recipe.name}.")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    tags = {f"lmforge.{stage}": fingerprint for stage, fingerprint in made_of.items()}
+    tags |= {"lmforge.state": "registered", "lmforge.pipeline_run": run.run_id, "lmforge.recipe": run.recipe_path}
+    description = card.read_text(encoding="utf-8").split("---", 2)[-1].strip()
+    created = tracker.create_model_version(
+        name, uri, run_id=child, tags=tags, description=description, model_id=uri.rsplit("/", 1)[-1]
+    )
+    return str(created.version)
+
+
+def _example(labelled: Artifact) -> str:
+    import polars as pl
+
+    text: str = pl.read_parquet(labelled.path / "test.parquet", n_rows=1)["text"][0]
+    return text[:500]
+
+
+def read_facts(artifact: Artifact) -> dict[str, Any]:
+    """The facts of an artifact's manifest."""
+    return json.loads(json.dumps(artifact.manifest.facts))

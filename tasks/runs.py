@@ -1,0 +1,63 @@
+"""Begin and end a pipeline run: its MLflow parent run, its directory, and the summary that everyone reads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lmforge.errors import LmforgeError
+from lmforge.home import Home
+from lmforge.recipe import load_recipe
+from tasks import tracking
+from tasks.context import SUMMARY, Run
+
+logger = logging.getLogger("lmforge.run")
+
+
+@contextmanager
+def tracked_run(recipe: str, overrides: list[str] | None = None) -> Iterator[Run]:
+    """A run of a recipe, from its MLflow parent run to its end; what stops it decides the status there."""
+    home = Home.find().prepare()
+    path = home.project / recipe
+    loaded = load_recipe(path, overrides or ())
+    experiment_id, run_id = tracking.start_parent(home, loaded, recipe, overrides or [])
+    run = Run(recipe=loaded, recipe_path=recipe, home=home, run_id=run_id, experiment_id=experiment_id)
+    run.directory.mkdir(parents=True, exist_ok=True)
+    logger.info("run %s of %s", run_id, recipe)
+    status = "KILLED"
+    try:
+        yield run
+        status = "FINISHED"
+    except LmforgeError as error:
+        status = "FAILED"
+        _note(run, str(error))
+        raise
+    except Exception:
+        status = "FAILED"
+        raise
+    finally:
+        summary = summarize(run) | {"status": status.lower()}
+        run.write(SUMMARY, summary)
+        tracking.client(home).log_dict(run_id, summary, SUMMARY)
+        tracking.client(home).set_terminated(run_id, status)
+
+
+def summarize(run: Run) -> dict[str, Any]:
+    """What the run has done so far: its stages, and for each finished task its results and verdict."""
+    stages = [record.model_dump(mode="json") for record in run.journal()]
+    tasks = [run.read(path.name) for path in sorted(run.directory.glob("task-*.json"))]
+    return {
+        "run_id": run.run_id,
+        "recipe": run.recipe_path,
+        "name": run.recipe.name,
+        "experiment_id": run.experiment_id,
+        "stages": stages,
+        "tasks": tasks,
+    }
+
+
+def _note(run: Run, message: str) -> None:
+    tracking.client(run.home).set_tag(run.run_id, "mlflow.note.content", f"Stopped: {message}")
+

@@ -1,0 +1,29 @@
+"""Stage `tokenize`: a tokenizer learned from the clean corpus, and memory-mapped token blocks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect.states import State
+
+from lmforge.artifacts import Artifact
+from lmforge.artifacts.store import Outcome
+from tasks.context import Run
+from tasks.stage import make, stage_task
+
+
+@stage_task
+def tokenize_corpus(run: Run, clean: Artifact) -> State[Artifact]:
+    """The tokenizer and the blocks of both splits."""
+
+    def build(out: Path) -> Outcome:
+        from expectations.tokenized_corpus import tokenized_corpus
+        from lmforge.tokenization.corpus import tokenize
+        from tasks.gating import gate
+
+        counts, facts = tokenize(clean.path, out, run.recipe.tokenizer, run.recipe.pretraining.max_seq_length)
+        suite = tokenized_corpus(**run.recipe.expectations.tokenized_corpus.model_dump())
+        gate(run, "tokenize", suite, None, out, facts)
+        return Outcome(counts, facts)
+
+    return make(run, "tokenize", {"clean": clean}, build)

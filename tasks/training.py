@@ -1,0 +1,122 @@
+"""Start the training program, forward what it measures to MLflow while it runs, and stop it when we are stopped.
+
+It is a process of its own: Lightning's launchers re-run the program that calls them, which here would be the flow.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from pathlib import Path
+from typing import IO, Any
+
+from lmforge.errors import InputError, TrainingError
+from lmforge.training.spec import TrainingSpec
+from tasks import tracking
+from tasks.context import Run
+
+logger = logging.getLogger("lmforge.training")
+
+FORWARD_EVERY_SECONDS = 2.0
+# A stopped program finishes its step and writes a checkpoint; after this it is killed.
+STOP_SECONDS = 30.0
+NUM_KEPT_LINES = 30
+
+
+def train(run: Run, spec: TrainingSpec, kind: str) -> dict[str, Any]:
+    """Run one training program to its end; returns its result.json and the id of its MLflow run.
+
+    Raises TrainingError, or InputError for exit code 2, with the last lines that the program printed.
+    """
+    spec.run_dir.mkdir(parents=True, exist_ok=True)
+    spec_file = spec.run_dir / "spec.json"
+    spec_file.write_text(spec.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    from lmforge.evaluation.language import draw_loss
+
+    settings = spec.settings.model_dump(mode="json") | {"seed": spec.seed, "num_threads": spec.num_threads}
+    with tracking.nested_run(run, spec.name, kind, **{"lmforge.start": str(spec.start or "new weights")}) as child:
+        tracking.log_params(run.home, child, settings)
+        forwarder = tracking.MetricsForwarder(run.home, child, spec.run_dir / "metrics.jsonl")
+        _follow([sys.executable, "-m", "lmforge.training", str(spec_file)], run.home.project, forwarder)
+        forwarder.forward()
+        result: dict[str, Any] = json.loads((spec.run_dir / "result.json").read_text(encoding="utf-8"))
+        _keep_logs(spec)
+        draw_loss(spec.run_dir / "metrics.jsonl", {}, spec.run_dir / "loss.png")
+        tracking.log_files(run.home, child, [spec.run_dir / "loss.png"], "figures")
+    return result | {"mlflow_run_id": child}
+
+
+def _keep_logs(spec: TrainingSpec) -> None:
+    """Copy what was measured beside the model; `logs` holds wall times, so it does not enter the fingerprint."""
+    logs = spec.model_dir.parent / "logs"
+    logs.mkdir()
+    for name in ("spec.json", "metrics.jsonl", "result.json"):
+        shutil.copy(spec.run_dir / name, logs / name)
+
+
+def num_threads() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _follow(command: list[str], project: Path, forwarder: tracking.MetricsForwarder) -> None:
+    """Run the command in a session of its own, so that a Ctrl-C reaches it once and through us."""
+    on_terminal = sys.stderr.isatty()
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path[:1] if sys.path[0] else [str(project)])}
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stderr=None if on_terminal else subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        text=True,
+    )
+    lines: deque[str] = deque(maxlen=NUM_KEPT_LINES)
+    reader = threading.Thread(target=_relay, args=(process.stderr, lines), daemon=True)
+    if process.stderr is not None:
+        reader.start()
+    try:
+        while process.poll() is None:
+            try:
+                process.wait(FORWARD_EVERY_SECONDS)
+            except subprocess.TimeoutExpired:
+                forwarder.forward()
+    except BaseException:
+        _stop(process)
+        raise
+    if process.stderr is not None:
+        reader.join()
+    if process.returncode:
+        _complain(process.returncode, lines)
+
+
+def _relay(stream: IO[str] | None, lines: deque[str]) -> None:
+    assert stream is not None
+    for line in stream:
+        lines.append(line.rstrip())
+        logger.info(line.rstrip())
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _complain(code: int, lines: deque[str]) -> None:
+    printed = "\n".join(lines) or "see its output above"
+    if code == InputError.exit_code:
+        raise InputError(printed)
+    if code in (-signal.SIGKILL, 128 + signal.SIGKILL):
+        printed += "\nkilled, probably for lack of memory: lower global_batch_size or max_seq_length, then run again"
+    raise TrainingError(f"the training program ended with exit code {code}; run again to go on from its checkpoint\n{printed}")

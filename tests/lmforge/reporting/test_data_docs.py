@@ -1,0 +1,123 @@
+"""The page of a validation is self-contained, escapes what it shows and never changes for the same result."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from lmforge.reporting.data_docs import format_number, render_data_docs
+
+RESULT = {
+    "suite": "clean_corpus",
+    "promise": "Tokenizing can start.",
+    "passed": False,
+    "outcomes": [
+        {
+            "column": "num_rows",
+            "expectation": "expect_column_min_to_be_between",
+            "words": "number of documents",
+            "observed": 33912,
+            "limit": "at least 100",
+            "passed": True,
+            "key": "expectations.clean_corpus.min_documents",
+            "detail": "",
+        },
+        {
+            "column": "empty_share",
+            "expectation": "expect_column_max_to_be_between",
+            "words": "share of documents without text",
+            "observed": None,
+            "limit": "at most 0",
+            "passed": False,
+            "key": "",
+            "detail": "could not be computed",
+        },
+    ],
+    "statistics": {"num_rows": 33912, "mean_words": 71.25, "kept_share": None},
+    "offenders": [
+        {
+            "rule": "empty",
+            "id": "'<b>1</b>'",
+            "place": "a.jsonl:7",
+            "note": "language en",
+            "excerpt": "'</code><script>alert(1)</script><img src=x onerror=alert(1)>\"'",
+        }
+    ],
+}
+
+
+class Tags(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data.strip())
+
+
+def test_page_shows_verdict_expectations_statistics_and_rows():
+    text = Tags(render_data_docs(RESULT)).text
+    for shown in ("clean_corpus", "Tokenizing can start.", "Failed", "2 expectations, 1 broken", "33,912", "71.25"):
+        assert shown in text
+    for shown in ("at least 100", "could not be computed", "unknown", "a.jsonl:7", "language en"):
+        assert shown in text
+    assert "expectations.clean_corpus.min_documents" in text
+    assert "Documents without text, the first 1" in text
+
+
+def test_broken_expectations_come_first():
+    page = render_data_docs(RESULT)
+    assert page.index("share of documents without text") < page.index("number of documents")
+
+
+def test_untrusted_text_is_shown_but_never_markup():
+    page = Tags(render_data_docs(RESULT))
+    assert not {"script", "img", "b", "link", "iframe"} & {tag for tag, _ in page.seen}
+    assert any("<script>alert(1)</script>" in text for text in page.text)
+    assert page.open == []
+
+
+def test_page_loads_nothing():
+    page = render_data_docs(RESULT)
+    policies = [attrs["content"] for _, attrs in Tags(page).seen if "http-equiv" in attrs]
+    assert policies == ["default-src 'none'; style-src 'unsafe-inline'"]
+    assert not re.search(r"https?:|url\(|@import|src=[^x]", page)
+    assert not any({"src", "href", "style", "onerror"} & set(attrs) for _, attrs in Tags(page).seen)
+
+
+def test_passing_page_has_no_table_of_rows_and_is_deterministic():
+    result = RESULT | {"passed": True, "outcomes": RESULT["outcomes"][:1], "offenders": []}
+    page = render_data_docs(result)
+    assert page == render_data_docs(result)
+    assert "Offending rows" not in page
+    assert {"Passed", "1 expectation"} <= set(Tags(page).text)
+    assert "prefers-color-scheme: dark" in page
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "unknown"),
+        (0, "0"),
+        (1234567, "1,234,567"),
+        (0.05, "0.05"),
+        (0.0500004, "0.0500004"),
+        (1.0, "1"),
+        (1e-9, "1e-09"),
+    ],
+)
+def test_numbers_are_written_for_people(value, text):
+    assert format_number(value) == text
