@@ -28,11 +28,15 @@ def _differences(manifest: Manifest, request: Request) -> Iterator[str]:
     for role in sorted(manifest.inputs.keys() | request.inputs.keys()):
         before, now = manifest.inputs.get(role), request.inputs.get(role)
         if before != now:
-            yield f"{role.removeprefix('file:')} changed ({short(before or 'absent')[:8]} to {short(now or 'absent')[:8]})"
+            yield f"{role.removeprefix('file:')} changed ({_brief(before)} to {_brief(now)})"
     before_flat, now_flat = dict(_flat(manifest.config)), dict(_flat(request.config))
     for key in sorted(before_flat.keys() | now_flat.keys()):
         if before_flat.get(key) != now_flat.get(key):
             yield f"{key}: {before_flat.get(key)} to {now_flat.get(key)}"
+
+
+def _brief(fingerprint: str | None) -> str:
+    return short(fingerprint)[:8] if fingerprint else "absent"
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -6,11 +6,12 @@ count by where they lead. `LMFORGE_DATA_ROOTS` lists further directories that ma
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from lmforge.errors import InputError
@@ -40,7 +41,7 @@ def inside(root: Path, path: str) -> Path:
     allowed = _roots(root)
     for found in (place, target):
         if not any(found.is_relative_to(directory) for directory in allowed):
-            leads = f"leads to {shown(str(found))}, which is outside of the project {shown(str(allowed[0]))}"
+            leads = f"leads to {shown(str(found), 200)}, which is outside of the project {shown(str(allowed[0]), 200)}"
             raise InputError(
                 f"path '{shown(path)}' {leads}; copy the data into the project, or list its directory in {DATA_ROOTS}"
             )
@@ -62,15 +63,55 @@ def expand(root: Path, pattern: str) -> list[Path]:
     if ".." in parts[first:]:
         raise InputError(f"path '{shown(pattern)}' has `..` after a wildcard; write the directory out")
     base = inside(root, str(PurePosixPath(*parts[:first])))
-    # Path.glob would also find hidden files, such as an editor's copy or a download that is still going on.
-    matches = glob.glob(str(PurePosixPath(*parts[first:])), root_dir=base, recursive=True)  # noqa: PTH207
-    files = [path for path in (inside(root, str(base / match)) for match in sorted(matches)) if _is(stat.S_ISREG, path)]
+    matches = sorted(_matches(base, parts[first:]))
+    files = [path for path in (inside(root, str(match)) for match in matches) if _is(stat.S_ISREG, path)]
     if not files:
         raise InputError(_missing(root, base / "/".join(parts[first:]), pattern))
     first_names: dict[Path, Path] = {}
     for path in files:
         first_names.setdefault(path.resolve(), path)
     return list(first_names.values())
+
+
+def _matches(base: Path, parts: Sequence[str]) -> set[Path]:
+    """What the parts of a glob name below `base`.
+
+    Not `glob.glob`, whose `**` follows links and takes time exponential in the number of `**`; not `Path.glob`, which
+    finds hidden files, such as an editor's copy or a download that still goes on.
+    """
+    found = {base}
+    for part in parts:
+        if part == "**":
+            found |= {below for directory in found for below in _tree(directory)}
+        elif glob.has_magic(part):
+            found = {child for directory in found for child in _children(directory) if _fits(child.name, part)}
+        else:
+            found = {directory / part for directory in found}
+    return found
+
+
+def _fits(name: str, part: str) -> bool:
+    return fnmatch.fnmatchcase(name, part) and (part.startswith(".") or not name.startswith("."))
+
+
+def _tree(directory: Path) -> set[Path]:
+    """Everything below a directory that is not hidden; links are named but not entered."""
+    below: set[Path] = set()
+    waiting = [directory]
+    while waiting:
+        children = [child for child in _children(waiting.pop()) if not child.name.startswith(".")]
+        below.update(children)
+        waiting += [child for child in children if not child.is_symlink()]
+    return below
+
+
+def _children(directory: Path) -> list[Path]:
+    if not _is(stat.S_ISDIR, directory):
+        return []
+    try:
+        return list(directory.iterdir())
+    except OSError as error:
+        raise InputError(f"directory {shown(str(directory), 200)} cannot be listed: {error.strerror}") from error
 
 
 def _spelled(path: str) -> None:

@@ -20,7 +20,8 @@ from lmforge.recipe.schema import Recipe, Task
 
 TEXT = ("lmforge.text",)
 TRAINING = ("lmforge.training", "models")
-DATA_LIBRARIES = ("polars", "ftfy", "py3langid")
+DATA_LIBRARIES = ("polars", "pyarrow", "ftfy", "py3langid")
+EVALUATION_LIBRARIES = ("torch", "transformers", "scipy", "matplotlib")
 TRAINING_LIBRARIES = ("torch", "transformers", "pytorch-lightning")
 
 
@@ -78,7 +79,11 @@ def _language_stages(recipe: Recipe, corpus: Corpus) -> list[Stage]:
     del clean["sources"]
     guards = {f"label-{task.name}": f"label-{task.name}" for task in recipe.tasks}
     length = recipe.pretraining.max_seq_length
-    tokens = {"tokenizer": _dump(recipe.tokenizer), "max_seq_length": length, "expectations": _dump(promises.tokenized_corpus)}
+    tokens = {
+        "tokenizer": _dump(recipe.tokenizer),
+        "max_seq_length": length,
+        "expectations": _dump(promises.tokenized_corpus),
+    }
     chain = [
         Stage("collect", "raw_corpus", collect, {}, (*TEXT, "expectations.raw_corpus"), DATA_LIBRARIES, patterns),
         Stage(
@@ -95,7 +100,7 @@ def _language_stages(recipe: Recipe, corpus: Corpus) -> list[Stage]:
     measured = {"base_model": "pretrain", "tokens": "tokenize"}
     floor = {"mask_share": recipe.pretraining.mask_share, "seed": recipe.seed}
     code = ("lmforge.evaluation", "models.objectives")
-    chain.append(Stage("evaluate-language", "evidence", floor, measured, code, ("torch", "transformers", "numpy")))
+    chain.append(Stage("evaluate-language", "evidence", floor, measured, code, EVALUATION_LIBRARIES))
     return chain
 
 
@@ -116,7 +121,7 @@ def _task_stages(recipe: Recipe, task: Task) -> list[Stage]:
         measured["scratch"] = f"scratch-{name}"
     config = {"metric": task.metric, "seed": recipe.seed, "resamples": recipe.release.resamples}
     code = ("lmforge.evaluation", "lmforge.serving")
-    chain.append(Stage(f"evaluate-{name}", "evidence", config, measured, code, ("torch", "transformers")))
+    chain.append(Stage(f"evaluate-{name}", "evidence", config, measured, code, EVALUATION_LIBRARIES))
     return chain
 
 

@@ -1,6 +1,7 @@
 """The one LightningModule: any objective on any model, with AdamW and a schedule in steps.
 
-Its randomness is a function of (seed, step): dropout is reseeded before every step, so a resumed run draws what the
+It has no validation_step: Lightning forgets a validation that was due when a run stops between step and validation, so
+the training program validates as a part of the step. Its randomness is a function of (seed, step): dropout is reseeded before every step, so a resumed run draws what the
 whole run would have drawn, and no generator state has to be kept.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -43,7 +45,6 @@ class LanguageModule(pl.LightningModule):
         self.betas = betas
         self.seed = seed
         self.factor = SCHEDULES[schedule](warmup_steps, max_steps)
-        self.totals: dict[str, float] = {}
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         torch.manual_seed(int(np.random.SeedSequence([self.seed, self.global_step]).generate_state(1)[0]))
@@ -51,27 +52,23 @@ class LanguageModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         return self.objective.loss(self.model, batch)
 
-    def on_validation_epoch_start(self) -> None:
-        self.totals = {}
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        for name, value in self.objective.sums(self.model, batch).items():
-            self.totals[name] = self.totals.get(name, 0.0) + value
-
     def configure_optimizers(self) -> dict[str, Any]:
-        # Weight decay pulls matrices only; on gains, biases and embeddings of rare tokens it does harm.
-        decayed = [weight for weight in _matrices(self.model) if weight.requires_grad]
-        names = {id(weight) for weight in decayed}
-        others = [weight for weight in self.model.parameters() if id(weight) not in names and weight.requires_grad]
+        decayed, others = parameter_groups(self.model)
         groups = [{"params": decayed, "weight_decay": self.weight_decay}, {"params": others, "weight_decay": 0.0}]
         optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, betas=self.betas, fused=True)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 
-def _matrices(model: nn.Module) -> list[nn.Parameter]:
+def parameter_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """The trainable weights that decay and those that do not.
+
+    Decay pulls matrices only; on gains, biases and embeddings of rare tokens it does harm.
+    """
     embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
-    return [weight for weight in model.parameters() if weight.ndim >= 2 and id(weight) not in embeddings]
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    decays = [weight.ndim >= 2 and id(weight) not in embeddings for weight in trained]
+    return list(compress(trained, decays)), [weight for weight, one in zip(trained, decays, strict=True) if not one]
 
 
 def _linear(warmup: int, total: int) -> Callable[[int], float]:

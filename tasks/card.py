@@ -72,4 +72,4 @@ def _settings(dumped: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _losses(facts: Mapping[str, Any]) -> dict[str, float]:
-    return {"this model": facts["model"]["loss"]} | {name: loss for name, loss in facts["floors"].items()}
+    return {"this model": facts["model"]["loss"]} | dict(facts["floors"])

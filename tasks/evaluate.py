@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from lmforge.artifacts import Artifact, Counts
 from lmforge.artifacts.store import Outcome

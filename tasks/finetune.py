@@ -1,11 +1,11 @@
-"""Stage `finetune`: learn a task from its labelled examples, from pre-trained weights or, as a baseline, from new ones."""
+"""Stage `finetune`: learn a task from labelled examples, from pre-trained weights or, as a baseline, from new ones."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from lmforge.artifacts import Artifact
 from lmforge.artifacts.store import Outcome
@@ -33,7 +33,9 @@ def finetune_from_scratch(run: Run, task: Task, labelled: Artifact, tokens: Arti
     """The same network with the same settings but without pre-training: what pre-training has to beat."""
 
     def build(out: Path) -> Outcome:
-        return _finetune(run, task, f"scratch-{task.name}", labelled, out, tokenizer=tokens.path / "tokenizer", start=None)
+        return _finetune(
+            run, task, f"scratch-{task.name}", labelled, out, tokenizer=tokens.path / "tokenizer", start=None
+        )
 
     return make(run, f"scratch-{task.name}", {f"label-{task.name}": labelled, "tokenize": tokens}, build)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from lmforge.artifacts import Artifact
 from lmforge.artifacts.store import Outcome

@@ -22,7 +22,9 @@ DECISION_TAG, AGAINST_TAG = "lmforge.decision", "lmforge.judged_against"
 
 
 @prefect_task(name="promote-model", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=2)
-def promote_model(run: Run, task: Task, registered: Registered, labelled: Artifact, evidence: Artifact) -> dict[str, Any]:
+def promote_model(
+    run: Run, task: Task, registered: Registered, labelled: Artifact, evidence: Artifact
+) -> dict[str, Any]:
     """The decision on a version: the first that passes the floors becomes champion, a later one only if it is better.
 
     The champion answers the same frozen test set again in this run. A version that was judged against the champion of

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from importlib.metadata import version as library_version
 from pathlib import Path
-from typing import Any
 
 from prefect import task as prefect_task
 from prefect.cache_policies import NO_CACHE
@@ -31,7 +29,9 @@ class Registered(BaseModel):
 
 
 @prefect_task(name="register-model", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=2)
-def register_model(run: Run, task: Task, model: Artifact, evidence: Artifact, sources: dict[str, Artifact]) -> Registered:
+def register_model(
+    run: Run, task: Task, model: Artifact, evidence: Artifact, sources: dict[str, Artifact]
+) -> Registered:
     """Log the model directory with signature, example, card and fingerprints, and register it as `challenger`.
 
     A version with the same evidence is used again. The version is created after all its files are there.
@@ -52,7 +52,7 @@ def register_model(run: Run, task: Task, model: Artifact, evidence: Artifact, so
 
 
 def _log(run: Run, child: str, directory: Path, card: Path, example: str) -> str:
-    """Log the model; beside MLflow's own form, `model/` becomes a whole transformers directory with tokenizer and card."""
+    """Log the model; its `model/` becomes a whole transformers directory with tokenizer and card."""
     import mlflow
     import pandas as pd
     from mlflow.models import infer_signature
@@ -103,8 +103,3 @@ def _example(labelled: Artifact) -> str:
 
     text: str = pl.read_parquet(labelled.path / "test.parquet", n_rows=1)["text"][0]
     return text[:500]
-
-
-def read_facts(artifact: Artifact) -> dict[str, Any]:
-    """The facts of an artifact's manifest."""
-    return json.loads(json.dumps(artifact.manifest.facts))

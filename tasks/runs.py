@@ -60,4 +60,3 @@ def summarize(run: Run) -> dict[str, Any]:
 
 def _note(run: Run, message: str) -> None:
     tracking.client(run.home).set_tag(run.run_id, "mlflow.note.content", f"Stopped: {message}")
-

@@ -13,7 +13,8 @@ from typing import Any
 
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Completed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from lmforge.artifacts import Artifact
 from lmforge.artifacts.store import Outcome
@@ -28,20 +29,18 @@ logger = logging.getLogger("lmforge.stage")
 class StageTask(Task[Any, Any]):
     """A Prefect task whose call gives the artifact inside the state that it returned."""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Artifact:
+    def __call__(self, *args: Any, **kwargs: Any) -> Artifact:  # type: ignore[override]
         returned = super().__call__(*args, **kwargs)
         artifact: Artifact = returned.result() if isinstance(returned, State) else returned
         return artifact
 
 
 def stage_task(function: Callable[..., State[Artifact]]) -> StageTask:
-    """Make a function that ends in `make` a Prefect task. The store decides what is reused, so Prefect's cache is off."""
+    """Make a function that ends in `make` a Prefect task; the store decides what is reused, Prefect's cache is off."""
     return StageTask(function, name=function.__name__.replace("_", "-"), cache_policy=NO_CACHE, persist_result=False)
 
 
-def make(
-    run: Run, name: str, inputs: Mapping[str, Artifact], build: Callable[[Path], Outcome]
-) -> State[Artifact]:
+def make(run: Run, name: str, inputs: Mapping[str, Artifact], build: Callable[[Path], Outcome]) -> State[Artifact]:
     """The artifact of stage `name` from the artifacts of its input stages, built only if the store lacks it."""
     started = time.monotonic()
     request = run.stage(name).request(fingerprints(inputs), run.home.project)

@@ -58,7 +58,12 @@ def experiment(home: Home, name: str) -> str:
 def start_parent(home: Home, recipe: Recipe, recipe_path: str, overrides: list[str]) -> tuple[str, str]:
     """Start the parent run of a pipeline run; returns its experiment id and run id."""
     experiment_id = experiment(home, recipe.name)
-    tags = {"lmforge.kind": "pipeline", "lmforge.version": __version__, "lmforge.recipe": recipe_path, **_git(home.project)}
+    tags = {
+        "lmforge.kind": "pipeline",
+        "lmforge.version": __version__,
+        "lmforge.recipe": recipe_path,
+        **_git(home.project),
+    }
     if overrides:
         tags["lmforge.overrides"] = " ".join(overrides)
     tracker = client(home)
@@ -148,9 +153,7 @@ def log_dataset(home: Home, run_id: str, artifact: Artifact, name: str, context:
     manifest = artifact.manifest
     profile = {"num_rows": manifest.counts.read, "size_bytes": manifest.size_bytes}
     source = {"uri": artifact.path.as_uri(), "fingerprint": artifact.fingerprint}
-    dataset = Dataset(
-        name, artifact.fingerprint[:MAX_DIGEST], "local", json.dumps(source), profile=json.dumps(profile)
-    )
+    dataset = Dataset(name, artifact.fingerprint[:MAX_DIGEST], "local", json.dumps(source), profile=json.dumps(profile))
     given = DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
     client(home).log_inputs(run_id, [given])
 

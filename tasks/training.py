@@ -119,4 +119,6 @@ def _complain(code: int, lines: deque[str]) -> None:
         raise InputError(printed)
     if code in (-signal.SIGKILL, 128 + signal.SIGKILL):
         printed += "\nkilled, probably for lack of memory: lower global_batch_size or max_seq_length, then run again"
-    raise TrainingError(f"the training program ended with exit code {code}; run again to go on from its checkpoint\n{printed}")
+    raise TrainingError(
+        f"the training program ended with exit code {code}; run again to go on from its checkpoint\n{printed}"
+    )

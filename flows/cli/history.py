@@ -9,12 +9,14 @@ import typer
 from flows.cli.common import Json, emit
 from lmforge.home import Home
 
-RecipeName = Annotated[str | None, typer.Argument(help="Name in the recipe: only its runs.", show_default=False)]
+RecipeName = Annotated[
+    str | None, typer.Argument(metavar="RECIPE_NAME", help="The `name` in a recipe: only its runs.", show_default=False)
+]
 Limit = Annotated[int, typer.Option(help="At most so many runs.", min=1)]
 Timings = Annotated[bool, typer.Option("--timings", help="Also the seconds of each stage.")]
 Runs = Annotated[
     list[str],
-    typer.Argument(metavar="RUN RUN...", help="Run ids, their first characters, latest or latest~1.", show_default=False),
+    typer.Argument(metavar="RUN", help="Run id or its first characters, latest, or latest~1.", show_default=False),
 ]
 
 

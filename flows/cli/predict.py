@@ -16,7 +16,9 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="NAME (its champion), NAME@ALIAS, NAME/VERSION, models:/..., or a directory.")],
+    model: Annotated[
+        str, typer.Argument(help="NAME (its champion), NAME@ALIAS, NAME/VERSION, models:/..., or a directory.")
+    ],
     texts: Annotated[list[str], typer.Argument(help="One or more texts.")],
     json: Json = False,
 ) -> None:

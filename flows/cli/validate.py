@@ -25,7 +25,9 @@ def validate(recipe: RecipePath, overrides: Overrides = None, json: Json = False
 
     home, loaded = Home.find(), load_recipe(recipe, overrides or ())
     chain = stages(loaded)
-    files = sorted({str(path) for one in chain.values() for pattern in one.files for path in expand(home.project, pattern)})
+    files = sorted(
+        {str(path) for one in chain.values() for pattern in one.files for path in expand(home.project, pattern)}
+    )
     document = {"recipe": str(recipe), "valid": True, "name": loaded.name, "stages": list(chain), "files": files}
     emit(document, json, lambda: print(f"{recipe}: valid; {len(chain)} stages, {len(files)} files to read"))
 

@@ -95,7 +95,9 @@ class Store:
 
     def history(self, stage: str) -> Iterator[Manifest]:
         """Manifests of a stage, newest first; damaged ones are passed over."""
-        places = [path.parent for path in self.root.glob(f"{stage}/*/{MANIFEST}") if not path.parent.name.startswith(".")]
+        places = [
+            path.parent for path in self.root.glob(f"{stage}/*/{MANIFEST}") if not path.parent.name.startswith(".")
+        ]
         for place in sorted(places, key=lambda path: path.stat().st_mtime_ns, reverse=True):
             try:
                 yield _read_manifest(place)

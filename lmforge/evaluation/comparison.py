@@ -10,7 +10,15 @@ from lmforge.evaluation.predictions import paired_ids, read_predictions
 
 
 def compare_on_test_set(
-    challenger: Path, champion: Path, labelled: Path, scratch: Path, *, metric: str, resamples: int, alpha: float, seed: int
+    challenger: Path,
+    champion: Path,
+    labelled: Path,
+    scratch: Path,
+    *,
+    metric: str,
+    resamples: int,
+    alpha: float,
+    seed: int,
 ) -> PairedComparison:
     """Let the champion's model directory answer the test set and pair it with the challenger's stored predictions.
 

@@ -29,7 +29,9 @@ class Cleaning(Part):
     languages: tuple[str, ...] = Field(default=(), description="ISO 639-1 codes to keep; empty keeps all")
     min_words: Positive = 5
     max_words: Positive = 100_000
-    min_language_probability: Share = Field(default=0.5, description="below it a language is undetermined and the document kept")
+    min_language_probability: Share = Field(
+        default=0.5, description="below it a language is undetermined and the document kept"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Cleaning:
@@ -64,7 +66,9 @@ class LabelledData(Part):
     text: str = "text"
     label: str = "label"
     id: str | None = None
-    group: str | None = Field(default=None, description="field whose equal values never straddle two splits; default: id")
+    group: str | None = Field(
+        default=None, description="field whose equal values never straddle two splits; default: id"
+    )
     labels: tuple[str, ...] = Field(default=(), description="labels to keep; empty keeps all")
     validation_share: Share = 0.1
     test_share: Share = 0.15
@@ -109,7 +113,9 @@ class LabelledPromises(Part):
     min_train_examples: Positive = 20
     min_test_examples: Positive = 20
     min_examples_per_label: Positive = 2
-    max_overlap_share: Share = Field(default=0.0, description="share of test texts that also stand in the training split")
+    max_overlap_share: Share = Field(
+        default=0.0, description="share of test texts that also stand in the training split"
+    )
     max_majority_share: Share = 0.95
 
 

@@ -84,18 +84,18 @@ def _short(path: Path) -> str:
 def _read(path: Path, source: str) -> str:
     try:
         if not path.exists():
-            raise InputError(f"recipe {shown(source)} does not exist; {_neighbours(path)}")
+            raise InputError(f"recipe {shown(source, 200)} does not exist; {_neighbours(path)}")
         if not path.is_file():
-            raise InputError(f"recipe {shown(source)} is not a file; name a *.yaml")
+            raise InputError(f"recipe {shown(source, 200)} is not a file; name a *.yaml")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-        raise InputError(f"recipe {shown(source)} cannot be read: {reason}") from error
+        raise InputError(f"recipe {shown(source, 200)} cannot be read: {reason}") from error
     if len(data) > MAX_BYTES:
-        raise InputError(f"recipe {shown(source)} is larger than {MAX_BYTES} bytes; is it a data file?")
+        raise InputError(f"recipe {shown(source, 200)} is larger than {MAX_BYTES} bytes; is it a data file?")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

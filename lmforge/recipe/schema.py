@@ -43,7 +43,7 @@ class Optimization(Part):
     global_batch_size: Positive = 32
     max_seq_length: Annotated[int, Field(ge=8, le=8192)] = 128
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-3
-    warmup_steps: Annotated[int, Field(ge=0)] = 50
+    warmup_steps: Annotated[int, Field(ge=0)] = 20
     schedule: Literal["linear", "cosine", "trapezoid", "constant"] = "linear"
     weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.01
     gradient_clip_norm: Annotated[float, Field(gt=0)] = 1.0
@@ -69,7 +69,7 @@ class Finetuning(Optimization):
     """Learning a task from its labelled examples."""
 
     max_steps: Positive = 400
-    warmup_steps: Annotated[int, Field(ge=0)] = 40
+    warmup_steps: Annotated[int, Field(ge=0)] = 10
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 5e-4
     eval_every_n_steps: Positive = 100
     scratch_baseline: bool = Field(default=True, description="also train the same network without pre-training")

@@ -44,8 +44,8 @@ def _events(text: str, place: Callable[[int], Place]) -> Iterator[Any]:
 
     try:
         yield from YAML(typ="safe", pure=True).parse(text)
-    # Besides its own errors the parser lets those of chr(), int() and of its index arithmetic through.
-    except (YAMLError, ValueError, OverflowError, IndexError, AssertionError, AttributeError, TypeError) as error:
+    # Besides its own errors the parser lets those of chr() through, for escapes such as \UFFFFFFFF.
+    except (YAMLError, ValueError, OverflowError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark is not None else _line_of(text, getattr(error, "position", 0))
         raise _UnreadableError(Problem(place(line), "", f"not valid YAML: {_reason(error)}")) from error

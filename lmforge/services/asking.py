@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import httpx
 
 from lmforge.errors import LmforgeError
+from lmforge.services.programs import WORK_POOL
 
 _TIMEOUT_SECONDS = 10.0
 _HEALTH_TIMEOUT_SECONDS = 2.0
@@ -25,8 +27,16 @@ def is_healthy(url: str) -> bool:
         return False
 
 
+def worker_polls(api: str, since: float) -> bool:
+    """Whether a worker of our pool has reported to the server at `api` after `since`, in seconds since the epoch."""
+    with PrefectApi(api) as prefect:
+        workers = prefect.query(f"work_pools/{WORK_POOL}/workers", {})
+    times = [datetime.fromisoformat(row["last_heartbeat_time"]) for row in workers if row["last_heartbeat_time"]]
+    return any(time.timestamp() > since for time in times)
+
+
 class PrefectApi:
-    """A reader of one Prefect server; use it as a context manager. Raises LmforgeError when the server cannot answer."""
+    """A reader of one Prefect server, as a context manager. Raises LmforgeError when the server does not answer."""
 
     def __init__(self, url: str) -> None:
         self._client = httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS, trust_env=False)
@@ -56,4 +66,6 @@ class PrefectApi:
             response.raise_for_status()
             return response.json()
         except (httpx.HTTPError, ValueError) as error:
-            raise LmforgeError(f"{self._client.base_url}: the Prefect server does not answer {path}: {error}") from error
+            raise LmforgeError(
+                f"{self._client.base_url}: the Prefect server does not answer {path}: {error}"
+            ) from error

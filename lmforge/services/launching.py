@@ -1,6 +1,6 @@
-"""Start one service in the background and wait until it works.
+"""Start one program in the background and wait until it works.
 
-A service is the leader of a process group of its own, so Ctrl-C at the command line does not reach it.
+It leads a session of its own, so Ctrl-C at the command line does not reach it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import psutil
+
 from lmforge.errors import LmforgeError
 from lmforge.home import Home
-from lmforge.services.asking import is_healthy
 from lmforge.services.programs import Program
-from lmforge.services.record import ServiceRecord
+from lmforge.services.record import ServiceRecord, is_alive
 
 HEALTH_TIMEOUT_SECONDS = 120.0
 _POLL_SECONDS = 0.25
@@ -25,10 +26,8 @@ _NUM_LOG_LINES = 15
 _LOOPBACK = "127.0.0.1,localhost,::1"
 
 
-def launch(home: Home, program: Program) -> tuple[subprocess.Popen[bytes], ServiceRecord]:
+def launch(home: Home, program: Program) -> ServiceRecord:
     """Start a program. Its output goes to `logs/NAME.log`; that of the start before is kept as `NAME.previous.log`."""
-    import psutil
-
     log = log_of(home, program.name)
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
@@ -40,38 +39,33 @@ def launch(home: Home, program: Program) -> tuple[subprocess.Popen[bytes], Servi
             # A shell starts background jobs with SIGINT ignored, and a Prefect worker that inherits this never ends.
             preexec_fn=_default_interrupt,
         )  # fmt: skip
-    try:
-        return process, ServiceRecord.of(program.name, process.pid, program.port, program.url)
-    except psutil.NoSuchProcess as error:
-        raise _died(home, program, process) from error
+    return ServiceRecord.of(program.name, process.pid, program.port, program.url)
 
 
-def wait_until_healthy(
+def wait_until(
+    works: Callable[[], bool],
     home: Home,
-    program: Program,
-    process: subprocess.Popen[bytes],
+    record: ServiceRecord,
     say: Callable[[str], None],
     timeout_seconds: float = HEALTH_TIMEOUT_SECONDS,
 ) -> None:
-    """Return when the service answers. Raises LmforgeError with the end of its log when it died or takes too long."""
-    if program.health is None:
-        return
+    """Return when the service works. Raises LmforgeError with the end of its log when it died or takes too long."""
     begin = told = time.monotonic()
-    while not is_healthy(program.health):
-        if process.poll() is not None:
-            raise _died(home, program, process)
+    while not works():
         now = time.monotonic()
+        log = log_of(home, record.name)
+        if not is_alive(record):
+            raise LmforgeError(f"{record.name} ended {_exit_code(record.pid)}while it started:\n{log_end(log)}")
         if now - begin > timeout_seconds:
-            reason = f"{program.title} does not answer at {program.health} after {timeout_seconds:.0f} s"
-            raise LmforgeError(f"{reason}\n{log_end(log_of(home, program.name))}")
+            raise LmforgeError(f"{record.name} does not work after {timeout_seconds:.0f} s:\n{log_end(log)}")
         if now - told > _TELL_EVERY_SECONDS:
-            say(f"waiting for {program.title} ({now - begin:.0f} s)")
+            say(f"waiting for {record.name} ({now - begin:.0f} s)")
             told = now
         time.sleep(_POLL_SECONDS)
 
 
 def environment(home: Home, extra: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a child: ours, with the settings of the home put in, the `extra` ones, and no proxy for here."""
+    """The environment of a child: ours with the settings of the home, the `extra` ones, and no proxy for loopback."""
     home.prepare()
     merged = os.environ | dict(extra)
     for name in ("NO_PROXY", "no_proxy"):
@@ -87,12 +81,16 @@ def log_of(home: Home, name: str) -> Path:
 def log_end(log: Path) -> str:
     """The last lines of a log, and where the rest is."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_NUM_LOG_LINES:] if log.exists() else []
-    return "\n".join([*(f"  | {line}" for line in lines), f"  all of it: {log}"])
+    return "\n".join([*(f"  | {line}" for line in lines), f"all of it: {log}"])
 
 
-def _died(home: Home, program: Program, process: subprocess.Popen[bytes]) -> LmforgeError:
-    reason = f"{program.title} ended with exit code {process.wait()} while it started"
-    return LmforgeError(f"{reason}\n{log_end(log_of(home, program.name))}")
+def _exit_code(pid: int) -> str:
+    """A killed program says nothing in its log; -9 tells that memory ran out."""
+    try:
+        code = psutil.Process(pid).wait(timeout=1)
+    except (psutil.NoSuchProcess, psutil.TimeoutExpired):
+        return ""
+    return "" if code is None else f"with exit code {int(code)} "
 
 
 def _default_interrupt() -> None:

@@ -1,9 +1,11 @@
-"""The command line, environment and health address of each service; how to run them is launching.py's business."""
+"""The command line, environment and address of each service; how to run them is launching.py's business."""
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from lmforge.home import Home
 from lmforge.services.addresses import LOOPBACK_HOSTS, url_of
@@ -12,15 +14,13 @@ WORK_POOL = "lmforge"
 
 
 class Program(NamedTuple):
-    """One service as a program. health: the address that answers 200 once it works; a worker has none."""
+    """One service as a program; a worker has no port and no url."""
 
     name: str
-    title: str
     command: list[str]
     environment: dict[str, str]
     port: int | None = None
     url: str | None = None
-    health: str | None = None
 
 
 def prefect_server(home: Home, host: str, port: int) -> Program:
@@ -34,7 +34,7 @@ def prefect_server(home: Home, host: str, port: int) -> Program:
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": _own_origins(port),
     }
     command = [*_python("prefect"), "server", "start", "--host", host, "--port", str(port)]
-    return Program("prefect", "Prefect", command, environment, port, url, f"{url}/api/health")
+    return Program("prefect", command, environment, port, url)
 
 
 def mlflow_server(home: Home, host: str, port: int) -> Program:
@@ -42,17 +42,24 @@ def mlflow_server(home: Home, host: str, port: int) -> Program:
     url = url_of(host, port)
     command = [
         *_python("mlflow"), "server", "--host", host, "--port", str(port), "--workers", "1",
-        "--backend-store-uri", home.tracking_uri, "--artifacts-destination", str(home.mlflow_artifacts),
+        "--artifacts-destination", str(home.mlflow_artifacts),
         "--allowed-hosts", _own_origins(port).replace("http://", ""), "--cors-allowed-origins", _own_origins(port),
         "--x-frame-options", "DENY",
     ]  # fmt: skip
-    return Program("mlflow", "MLflow", command, {}, port, url, f"{url}/health")
+    # Not as an option: the address of a database may hold a password, and everyone here sees command lines.
+    environment = {"MLFLOW_BACKEND_STORE_URI": home.tracking_uri}
+    return Program("mlflow", command, environment, port, url)
+
+
+def is_remote(tracking_uri: str) -> bool:
+    """Whether an MLflow server elsewhere keeps the runs; then there is none to start here."""
+    return urlsplit(tracking_uri).scheme in ("http", "https")
 
 
 def worker(home: Home, api: str) -> Program:
     """The process that starts the due runs, one at a time: two trainings would share the cores of one machine."""
     command = [*_python("prefect"), "worker", "start", "--pool", WORK_POOL, "--limit", "1", "--name", "lmforge"]
-    return Program("worker", "Worker", command, client_environment(home, api))
+    return Program("worker", command, client_environment(home, api))
 
 
 def client_environment(home: Home, api: str) -> dict[str, str]:
@@ -62,7 +69,7 @@ def client_environment(home: Home, api: str) -> dict[str, str]:
         "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
         "LMFORGE_PROJECT": str(home.project),
         # Runs start in a temporary directory; `import flows` has to find this project's.
-        "PYTHONPATH": str(home.project),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(home.project), os.environ.get("PYTHONPATH")))),
     }
 
 

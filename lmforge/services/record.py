@@ -11,11 +11,13 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+import psutil
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from lmforge.errors import IntegrityError
 from lmforge.home import Home
 
+_HEALTH_PATHS = {"prefect": "/api/health", "mlflow": "/health"}
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # psutil knows both the boot and the start of a process to a second or better.
 _TOLERANCE_SECONDS = 1.5
@@ -41,9 +43,12 @@ class ServiceRecord(BaseModel):
     @property
     def started(self) -> float:
         """Seconds since the epoch, by the clock of now."""
-        import psutil
-
         return self.uptime_at_start + float(psutil.boot_time())
+
+    @property
+    def health(self) -> str | None:
+        """The address that answers 200 while the service works; a worker has none."""
+        return f"{self.url}{_HEALTH_PATHS[self.name]}" if self.url else None
 
 
 def read_records(home: Home) -> dict[str, ServiceRecord]:
@@ -76,8 +81,6 @@ def write_records(home: Home, records: Iterable[ServiceRecord]) -> None:
 
 def is_alive(record: ServiceRecord) -> bool:
     """Whether the very process of the record still runs; a zombie does not."""
-    import psutil
-
     if record.boot_id != _boot_id():
         return False
     try:
@@ -96,26 +99,21 @@ def use_running_server(home: Home) -> str | None:
     if not home.services.exists():
         return None
     record = read_records(home).get("prefect")
-    if record is None or record.url is None or not is_alive(record):
+    if record is None or record.health is None or not is_alive(record):
         return None
     from lmforge.services.asking import is_healthy
 
-    api = f"{record.url}/api"
-    if not is_healthy(f"{api}/health"):
+    if not is_healthy(record.health):
         return None
-    return os.environ.setdefault("PREFECT_API_URL", api)
+    return os.environ.setdefault("PREFECT_API_URL", f"{record.url}/api")
 
 
 _Records: TypeAdapter[dict[str, ServiceRecord]] = TypeAdapter(dict[str, ServiceRecord])
 
 
 def _boot_id() -> str:
-    import psutil
-
     return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else str(round(psutil.boot_time()))
 
 
 def _uptime_at_start(pid: int) -> float:
-    import psutil
-
     return float(psutil.Process(pid).create_time() - psutil.boot_time())

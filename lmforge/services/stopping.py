@@ -4,87 +4,89 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
+
+import psutil
 
 from lmforge.home import Home
+from lmforge.services.locking import only_one
 from lmforge.services.record import ServiceRecord, is_alive, read_records, write_records
 
-if TYPE_CHECKING:
-    import psutil
-
-STOP_ORDER = ("worker", "prefect", "mlflow")
-GRACE_SECONDS = 20.0
+_STOP_ORDER = ("worker", "prefect", "mlflow")
+# A run that is asked to end does so within 3 s on an idle machine; half of this is its, the rest the service's.
+GRACE_SECONDS = 30.0
 
 
 def stop_services(home: Home, say: Callable[[str], None]) -> list[str]:
     """Stop what runs and forget the rest; the names of what was stopped. Each record goes as its service does."""
-    records = read_records(home)
+    if not home.services.exists():
+        return []
     stopped = []
-    for name in sorted(records, key=_rank):
-        record = records[name]
-        if is_alive(record):
-            say(f"stopping {name}")
-            stop_process(record)
-            stopped.append(name)
-        records = {other: kept for other, kept in records.items() if other != name}
-        write_records(home, records.values())
+    with only_one(home):
+        for record in sorted(read_records(home).values(), key=_rank):
+            if is_alive(record):
+                say(f"stopping {record.name}")
+                stop_process(record)
+                stopped.append(record.name)
+            forget(home, record)
     return stopped
+
+
+def forget(home: Home, record: ServiceRecord) -> None:
+    """Remove one record."""
+    write_records(home, [kept for kept in read_records(home).values() if kept != record])
 
 
 def stop_process(record: ServiceRecord, grace_seconds: float = GRACE_SECONDS) -> None:
     """End a service and all that it started: ask, wait, and kill what is left after `grace_seconds`.
 
-    A worker would wait for its runs, for hours maybe; they are asked to end too, and a run that is started again
-    goes on from what the store has.
+    The runs of a worker end before it does, and so tell the server that they crashed; they go on from what the store
+    has when they are started again.
     """
-    import psutil
-
-    try:
-        leader = psutil.Process(record.pid)
-        family = [leader, *leader.children(recursive=True)]
-        _terminate(leader)
-        for child in leader.children() if record.name == "worker" else ():
-            _terminate(child)
-    except psutil.NoSuchProcess:
+    leader = _process(record.pid)
+    if leader is None:
         return
     deadline = time.monotonic() + grace_seconds
-    _, left = psutil.wait_procs([leader], timeout=grace_seconds)
-    family += [child for process in left for child in _children(process)]
-    # What its parent left behind, such as a web server whose supervisor is gone, gets the rest of the time.
-    for orphan in family[1:]:
-        _terminate(orphan)
+    family = [leader, *_children(leader)]
+    if record.name == "worker":
+        runs = _children(leader, recursive=False)
+        _terminate(runs)
+        psutil.wait_procs(runs, timeout=grace_seconds / 2)
+    _terminate([leader])
+    psutil.wait_procs([leader], timeout=max(1.0, deadline - time.monotonic()))
+    family += _children(leader)
+    # What its parent left behind, such as a web server whose supervisor is gone.
+    _terminate(family)
     _, left = psutil.wait_procs(family, timeout=max(1.0, deadline - time.monotonic()))
     _kill(left)
 
 
-def _rank(name: str) -> int:
-    return STOP_ORDER.index(name) if name in STOP_ORDER else -1
+def _rank(record: ServiceRecord) -> int:
+    return _STOP_ORDER.index(record.name) if record.name in _STOP_ORDER else -1
 
 
-def _children(process: psutil.Process) -> list[psutil.Process]:
-    import psutil
-
+def _process(pid: int) -> psutil.Process | None:
     try:
-        return list(process.children(recursive=True))
+        return psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return None
+
+
+def _children(process: psutil.Process, recursive: bool = True) -> list[psutil.Process]:
+    try:
+        return list(process.children(recursive=recursive))
     except psutil.NoSuchProcess:
         return []
 
 
-def _terminate(process: psutil.Process) -> None:
-    import psutil
-
-    try:
-        process.terminate()
-    except psutil.NoSuchProcess:
-        return
+def _terminate(processes: Sequence[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
 
 
 def _kill(processes: Sequence[psutil.Process]) -> None:
-    import psutil
-
     for process in processes:
-        try:
+        with suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
     psutil.wait_procs(processes, timeout=5)

@@ -14,7 +14,13 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 from lmforge.errors import InputError
 from lmforge.recipe.schema import Tokenizer
 
-SPECIAL_TOKENS = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
+SPECIAL_TOKENS = {
+    "pad_token": "[PAD]",
+    "unk_token": "[UNK]",
+    "cls_token": "[CLS]",
+    "sep_token": "[SEP]",
+    "mask_token": "[MASK]",
+}
 NUM_SPECIAL = len(SPECIAL_TOKENS)
 PAD, UNK, CLS, SEP, MASK = range(NUM_SPECIAL)
 TOKENIZER_FILE = "tokenizer.json"
@@ -28,7 +34,9 @@ def train_tokenizer(texts: Iterable[str], settings: Tokenizer, max_seq_length: i
     tokenizer = _wordpiece(settings) if settings.kind == "wordpiece" else _byte_level_bpe(settings)
     specials = list(SPECIAL_TOKENS.values())
     if settings.kind == "wordpiece":
-        trainer = trainers.WordPieceTrainer(vocab_size=settings.vocab_size, special_tokens=specials, show_progress=False)
+        trainer = trainers.WordPieceTrainer(
+            vocab_size=settings.vocab_size, special_tokens=specials, show_progress=False
+        )
     else:
         alphabet = pre_tokenizers.ByteLevel.alphabet()
         trainer = trainers.BpeTrainer(

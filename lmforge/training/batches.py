@@ -113,7 +113,9 @@ class TrainingBatches(IterableDataset[Batch]):
     def batch(self, step: int) -> Batch:
         """The batch of one step."""
         epoch, number = divmod(step, self.per_epoch)
-        return self.objective.collate(self.rows.take(self._epoch(epoch)[number]), np.random.default_rng([self.seed, step]))
+        return self.objective.collate(
+            self.rows.take(self._epoch(epoch)[number]), np.random.default_rng([self.seed, step])
+        )
 
 
 class ValidationBatches(IterableDataset[Batch]):

@@ -54,7 +54,9 @@ class MetricsFile(pl.Callback):
         kept = [row for row in read_metrics(self.path) if row["step"] <= trainer.global_step]
         self.path.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: LanguageModule, outputs: Any, batch: Batch, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: LanguageModule, outputs: Any, batch: Batch, batch_idx: int
+    ) -> None:
         mask = batch.get("attention_mask")
         self.tokens += batch["input_ids"].numel() if mask is None else int(mask.sum())
         if trainer.global_step % self.every and trainer.global_step != trainer.max_steps:

@@ -10,7 +10,6 @@ import json
 import logging
 import math
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,7 +48,9 @@ def run(spec: TrainingSpec) -> int:
     )  # fmt: skip
     validation = ValidationBatches(_rows(spec, "validation"), objective, spec.settings.global_batch_size)
     metrics = MetricsFile(spec.run_dir / METRICS_FILE, spec.log_every_n_steps)
-    checkpoints = Checkpoints(spec.run_dir / "checkpoints", spec.settings.checkpoint_every_n_steps, spec.keep_checkpoints)
+    checkpoints = Checkpoints(
+        spec.run_dir / "checkpoints", spec.settings.checkpoint_every_n_steps, spec.keep_checkpoints
+    )
     trainer = _trainer(spec, [StartWhereStopped(train), metrics, checkpoints, Progress(spec.name, metrics)])
     loaders = DataLoader(train, batch_size=None), DataLoader(validation, batch_size=None)
     resumed = newest(checkpoints.directory)

@@ -5,6 +5,7 @@ Losses are means in nats; `sums` are totals over a batch so that a validation se
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +13,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 Batch = dict[str, Tensor]
+# exp(709.8) is the largest float64.
+MAX_EXPONENT = 709.0
 
 
 class Objective(Protocol):
@@ -32,3 +35,8 @@ class Objective(Protocol):
     def metrics(self, totals: dict[str, float]) -> dict[str, float]:
         """Validation metrics from the sums of all batches."""
         ...
+
+
+def perplexity(loss: float) -> float:
+    """exp of a loss in nats; infinite where a float ends, so that a diverged run is reported and not a crash."""
+    return math.exp(loss) if loss < MAX_EXPONENT else math.inf

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,7 +9,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from models.architectures import prediction_head
-from models.objectives.base import Batch
+from models.objectives.base import Batch, perplexity
 
 
 class CausalLM:
@@ -29,7 +27,7 @@ class CausalLM:
 
     def metrics(self, totals: dict[str, float]) -> dict[str, float]:
         loss = totals["loss"] / totals["count"]
-        return {"loss": loss, "perplexity": math.exp(loss)}
+        return {"loss": loss, "perplexity": perplexity(loss)}
 
     @staticmethod
     def _losses(model: PreTrainedModel, batch: Batch) -> Tensor:

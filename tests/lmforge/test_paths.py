@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmforge.errors import InputError
@@ -145,6 +146,10 @@ def names(root: Path, pattern: str) -> list[str]:
         ("data/[b-z].jsonl", ["data/b.jsonl"]),
         ("data/?.jsonl", ["data/a.jsonl", "data/b.jsonl"]),
         ("data/**/*.jsonl", ["data/a.jsonl", "data/b.jsonl", "data/deep/c.jsonl"]),
+        ("**/*.jsonl", ["data/a.jsonl", "data/b.jsonl", "data/deep/c.jsonl"]),
+        ("data/**", ["data/a.jsonl", "data/b.jsonl", "data/deep/c.jsonl", "data/notes.txt"]),
+        ("**/deep/**/c*", ["data/deep/c.jsonl"]),
+        ("data/*/c.jsonl", ["data/deep/c.jsonl"]),
         ("*/deep/*", ["data/deep/c.jsonl"]),
         ("data/*", ["data/a.jsonl", "data/b.jsonl", "data/notes.txt"]),
         ("data/.hid*", ["data/.hidden.jsonl"]),
@@ -158,6 +163,20 @@ def test_globs_give_files_in_order(root: Path, pattern: str, expected: list[str]
 def test_a_name_that_looks_like_a_pattern_is_found_as_a_name(root: Path) -> None:
     (root / "data" / "[a].jsonl").touch()
     assert names(root, "data/[a].jsonl") == ["data/[a].jsonl"]
+
+
+def test_many_double_stars_and_links_in_a_circle_take_no_time(root: Path) -> None:
+    (root / "data" / "deep" / "up").symlink_to(root)
+    start = time.perf_counter()
+    assert names(root, "**/" * 30 + "*.jsonl") == ["data/a.jsonl", "data/b.jsonl", "data/deep/c.jsonl"]
+    assert time.perf_counter() - start < 2
+
+
+def test_hidden_directories_are_not_searched(root: Path) -> None:
+    (root / ".git").mkdir()
+    (root / ".git" / "x.jsonl").touch()
+    assert ".git/x.jsonl" not in names(root, "**/*.jsonl")
+    assert names(root, ".git/*.jsonl") == [".git/x.jsonl"]
 
 
 def test_a_file_that_is_also_linked_is_given_once(root: Path) -> None:
@@ -228,6 +247,7 @@ PIECES = [
 ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES)).map("/".join) | st.lists(st.sampled_from(PIECES)).map("".join) | st.text())
 def test_no_spelling_leads_out_or_crashes(path: str) -> None:
     with tempfile.TemporaryDirectory() as directory:

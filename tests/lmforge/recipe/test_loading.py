@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmforge.errors import InputError, RecipeError
@@ -264,6 +264,7 @@ MARKS = [
 ]
 
 
+@settings(deadline=None)
 @given(st.text() | st.lists(st.sampled_from(WORDS + MARKS)).map("".join) | st.binary())
 def test_any_text_loads_or_says_why_not(content: str | bytes) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -276,6 +277,7 @@ def test_any_text_loads_or_says_why_not(content: str | bytes) -> None:
             assert all("x.yaml:" in problem and problem.isprintable() for problem in error.problems)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(codec=None)))
 def test_any_override_loads_or_says_why_not(override: str) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmforge.recipe.nodes import Node, Place
@@ -131,6 +131,7 @@ def test_a_value_of_the_wrong_kind_in_the_file_is_left_to_be_reported() -> None:
     assert root.plain() == {"pretraining": 3, "tasks": "x"}
 
 
+@settings(deadline=None)
 @given(
     st.text() | st.builds("{}={}".format, st.sampled_from(["seed", "tasks.0", "corpus.sources", "model"]), st.text())
 )

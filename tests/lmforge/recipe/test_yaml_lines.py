@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmforge.recipe.nodes import Node, Place
@@ -121,6 +121,7 @@ documents = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(documents)
 def test_json_reads_as_itself(document: Any) -> None:
     root, problems = read(json.dumps(document))
@@ -149,6 +150,7 @@ yaml_like = st.lists(
 ).map("".join)
 
 
+@settings(deadline=None)
 @given(st.text() | yaml_like)
 def test_any_text_is_read_or_reported(text: str) -> None:
     root, problems = read(text)

@@ -1,0 +1,260 @@
+"""Runs as the tracking store and the home remember them: a list, newest first, and what differs between some.
+
+The list shows the aliases that a version has now; a run's own documents say what it had when the run ended.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from lmforge.errors import InputError
+from lmforge.home import Home
+from lmforge.reporting.comparison import HEAD, SHORT_RUN, compare, flatten, task_row
+from lmforge.wording import listed, nearest, shown
+from tasks import registry, tracking
+from tasks.context import JOURNAL, SUMMARY
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run as MlflowRun
+
+    from lmforge.artifacts import Artifact
+
+PIPELINE_RUNS = "tags.`lmforge.kind` = 'pipeline'"
+PAGE = 1000
+MIN_PREFIX = 4
+LATEST = re.compile("latest(?:~([0-9]{1,9}))?")
+MLFLOW_ADDRESS = "http://127.0.0.1:5000"
+CODE = {
+    "git_commit": "mlflow.source.git.commit",
+    "uncommitted_changes": "lmforge.git_dirty",
+    "lmforge_version": "lmforge.version",
+}
+
+
+def list_runs(home: Home, recipe: str | None = None, limit: int = 20) -> list[dict[str, Any]]:
+    """The newest runs, of all recipes or of one. Raises InputError when no recipe of that name has run."""
+    rows = []
+    for run in _pipeline_runs(home, recipe, limit):
+        facts = _facts(home, run)
+        tasks = [task_row(document, _aliases(home, document)) for document in facts["tasks"]]
+        more = {"overrides": run.data.tags.get("lmforge.overrides"), "language": facts["language"], "tasks": tasks}
+        rows.append({key: facts[key] for key in HEAD} | more)
+    return rows
+
+
+def compare_runs(home: Home, names: Sequence[str]) -> dict[str, Any]:
+    """What differs between runs, and for two of them the paired gain of each task, second minus first.
+
+    names: run ids, unique first characters of them, `latest` or `latest~N` (N runs before it).
+    Raises InputError for fewer than two names and for a name that fits no run, or several.
+    """
+    if len(names) < 2:
+        raise InputError("give at least two runs, such as: lmforge compare latest~1 latest")
+    known = {run.info.run_id: run for run in _pipeline_runs(home, None, None)}
+    runs = [known[_resolve(name, known)] for name in names]
+    facts = [_facts(home, run) for run in runs]
+    recipes = [_recipe(run) for run in runs]
+    for run, one, recipe in zip(runs, facts, recipes, strict=True):
+        # A run that was killed at its start has no recipe yet; then all are compared by their parameters.
+        one["parameters"] = flatten(recipe) if all(recipes) else dict(run.data.params)
+    gains = _gains(facts[0], facts[1], recipes[1]) if len(runs) == 2 else {}
+    return compare(facts) | {"gains": gains, "mlflow": _address(home, runs)}
+
+
+def _pipeline_runs(home: Home, recipe: str | None, limit: int | None) -> list[MlflowRun]:
+    """Newest first; nothing is created in a project that has never run."""
+    if home.tracking_uri.startswith("sqlite:///") and not Path(home.tracking_uri.removeprefix("sqlite:///")).is_file():
+        return []
+    tracker = tracking.client(home.prepare())
+    experiments = {one.name: one.experiment_id for one in tracker.search_experiments()}
+    if recipe is not None and recipe not in experiments:
+        # MLflow makes the experiment Default by itself.
+        ran = sorted(experiments.keys() - {"Default"})
+        near = nearest(recipe, ran)
+        hint = f"did you mean {near}?" if near else f"recipes that have run: {listed(ran) or 'none'}"
+        raise InputError(f"{shown(recipe)}: no recipe of this name has run; {hint}")
+    places = [experiments[recipe]] if recipe is not None else list(experiments.values())
+    found: list[MlflowRun] = []
+    token: str | None = None
+    while limit is None or len(found) < limit:
+        size = PAGE if limit is None else min(PAGE, limit - len(found))
+        order = ["attributes.start_time DESC"]
+        page = tracker.search_runs(places, PIPELINE_RUNS, max_results=size, order_by=order, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            break
+    return found
+
+
+def _resolve(name: str, known: Mapping[str, MlflowRun]) -> str:
+    """The run id that `name` means among `known`, which is ordered newest first."""
+    ids, text = list(known), name.strip().lower()
+    if not ids:
+        raise InputError("there are no runs yet; start one: lmforge run recipes/quickstart.yaml")
+    if ago := LATEST.fullmatch(text):
+        if (back := int(ago[1] or 0)) < len(ids):
+            return ids[back]
+        raise InputError(f"{text}: goes too far back; runs so far: {len(ids)}; list them: lmforge runs")
+    found = [run_id for run_id in ids if run_id.startswith(text)]
+    if len(text) < MIN_PREFIX:
+        raise InputError(f"{shown(name)!r}: give at least {MIN_PREFIX} characters of a run id, or latest")
+    if len(found) == 1:
+        return found[0]
+    if found:
+        fitting = listed(found, limit=4)
+        raise InputError(f"{shown(name)}: fits {len(found)} runs: {fitting}; give more characters, or see lmforge runs")
+    raise InputError(f"{shown(name)}: no run has this id; {_nearest_runs(text, known)}; list them: lmforge runs")
+
+
+def _nearest_runs(text: str, known: Mapping[str, MlflowRun]) -> str:
+    size = max(SHORT_RUN, min(len(text), 32))
+    short = {run_id[:size]: run_id for run_id in known}
+    close = difflib.get_close_matches(text[:size], short, n=3, cutoff=0.0)
+    return f"nearest: {', '.join(f'{one[:SHORT_RUN]} ({_started(known[short[one]])[:10]})' for one in close)}"
+
+
+def _facts(home: Home, run: MlflowRun) -> dict[str, Any]:
+    """What is compared of a run, as lmforge.reporting.comparison takes it, and `artifacts` by stage."""
+    tags, info = run.data.tags, run.info
+    summary = _summary(home, info.run_id)
+    artifacts = {record["name"]: _artifact(record) for record in summary["stages"]}
+    return {
+        "run_id": info.run_id,
+        "recipe": tracking.client(home).get_experiment(info.experiment_id).name,
+        "started": _started(run),
+        "seconds": (info.end_time - info.start_time) / 1000 if info.end_time else None,
+        "status": info.status.lower(),
+        "code": {label: tags[tag] for label, tag in CODE.items() if tag in tags},
+        "stages": _between(tags, "stage.", ".fingerprint"),
+        "timings": _between(run.data.metrics, "seconds/", ""),
+        "tasks": summary["tasks"],
+        "language": _language(artifacts),
+        "artifacts": artifacts,
+    }
+
+
+def _summary(home: Home, run_id: str) -> dict[str, Any]:
+    """Stages and task documents so far: from the run's directory, or from MLflow when it ran elsewhere."""
+    directory = home.runs / run_id
+    if not directory.is_dir():
+        return {"stages": [], "tasks": []} | _logged(run_id, SUMMARY)
+    tasks = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(directory.glob("task-*.json"))]
+    journal = directory / JOURNAL
+    lines = journal.read_text(encoding="utf-8").splitlines(keepends=True) if journal.is_file() else []
+    # A run that was killed may have left half a line.
+    return {"stages": [json.loads(line) for line in lines if line.endswith("\n")], "tasks": tasks}
+
+
+def _recipe(run: MlflowRun) -> dict[str, Any]:
+    return _logged(run.info.run_id, "recipe.json")
+
+
+def _logged(run_id: str, name: str) -> dict[str, Any]:
+    """A JSON artifact of a run; empty when the run ended before it was logged."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        document: dict[str, Any] = mlflow.artifacts.load_dict(f"runs:/{run_id}/{name}")
+    except (MlflowException, OSError):
+        return {}
+    return document
+
+
+def _artifact(record: Mapping[str, Any]) -> Artifact:
+    from lmforge.artifacts import Artifact
+
+    return Artifact(kind=record["kind"], path=Path(record["path"]), fingerprint=record["fingerprint"])
+
+
+def _stored(artifact: Artifact | None) -> bool:
+    return artifact is not None and (artifact.path / "manifest.json").is_file()
+
+
+def _language(artifacts: Mapping[str, Artifact]) -> dict[str, float]:
+    evidence = artifacts.get("evaluate-language")
+    if evidence is None or not _stored(evidence):
+        return {}
+    facts = evidence.manifest.facts
+    floors = {f"floor/{name}_loss": value for name, value in facts["floors"].items()}
+    return {f"val/{name}": value for name, value in facts["model"].items()} | floors
+
+
+def _gains(first: Mapping[str, Any], second: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """For each task whose evidence differs, a paired comparison, or the reason why there is none."""
+    before, after = first["artifacts"], second["artifacts"]
+    gains = {}
+    for document in second["tasks"]:
+        name = document["task"]
+        stage = f"evaluate-{name}"
+        if stage in before.keys() & after.keys() and before[stage].fingerprint != after[stage].fingerprint:
+            gains[name] = _gain(before, after, document, recipe)
+    return gains
+
+
+def _gain(
+    before: Mapping[str, Artifact],
+    after: Mapping[str, Artifact],
+    document: Mapping[str, Any],
+    recipe: Mapping[str, Any],
+) -> dict[str, Any]:
+    from lmforge.evaluation.intervals import paired_bootstrap
+    from lmforge.evaluation.predictions import paired_ids, read_predictions
+
+    label, evaluate = f"label-{document['task']}", f"evaluate-{document['task']}"
+    if not all(_stored(side.get(stage)) for side in (before, after) for stage in (label, evaluate)):
+        return {"reason": "evidence of a run is no longer in the store"}
+    if len({side[label].manifest.facts["test_digest"] for side in (before, after)}) > 1:
+        return {"reason": "the runs have different test sets"}
+    second, first = (read_predictions(side[evaluate].path / "model") for side in (after, before))
+    labels = sorted({value for frame in (second, first) for column in ("gold", "predicted") for value in frame[column]})
+    ids = paired_ids(second, first, labels)
+    release = {"resamples": 10_000, "alpha": 0.01} | recipe.get("release", {})
+    found = paired_bootstrap(
+        *ids, len(labels), document["metric"],
+        resamples=release["resamples"], alpha=release["alpha"], seed=recipe.get("seed", 0),
+    )  # fmt: skip
+    return found.model_dump()
+
+
+def _aliases(home: Home, document: Mapping[str, Any]) -> list[str]:
+    held = registry.aliases(home, document["registered_model"])
+    return sorted(alias for alias, version in held.items() if version == str(document["version"]))
+
+
+def _address(home: Home, runs: Sequence[MlflowRun]) -> dict[str, Any]:
+    """The page of MLflow's user interface that compares the same runs, and whether it is up."""
+    from lmforge.services.record import is_alive, read_records
+
+    base, running = MLFLOW_ADDRESS, False
+    if home.tracking_uri.startswith("http"):
+        base, running = home.tracking_uri.rstrip("/"), True
+    elif (record := read_records(home).get("mlflow")) and record.url and is_alive(record):
+        base, running = record.url, True
+    ids = [run.info.run_id for run in runs]
+    experiments = list(dict.fromkeys(run.info.experiment_id for run in runs))
+    return {"url": f"{base}/#/compare-runs?runs={_query(ids)}&experiments={_query(experiments)}", "running": running}
+
+
+def _query(values: list[str]) -> str:
+    return quote(json.dumps(values, separators=(",", ":")), safe="")
+
+
+def _started(run: MlflowRun) -> str:
+    return datetime.fromtimestamp(run.info.start_time / 1000).astimezone().isoformat(timespec="seconds")
+
+
+def _between(values: Mapping[str, Any], start: str, end: str) -> dict[str, Any]:
+    return {
+        key[len(start) : len(key) - len(end)]: one
+        for key, one in values.items()
+        if key.startswith(start) and key.endswith(end)
+    }
