@@ -1,3 +1,3 @@
-"""lmforge turns raw text into a language model in production; this library holds what knows no orchestrator or tracker."""
+"""lmforge turns raw text into a language model in production; this library knows no orchestrator or tracker."""
 
 __version__ = "0.1.0"

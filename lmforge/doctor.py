@@ -1,4 +1,4 @@
-"""Is this machine fit to run the project? Looks only; the one thing that it writes is a probe in the home, removed again."""
+"""Is this machine fit to run the project? It looks only; a probe that it writes into the home is gone at once."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from lmforge.services.addresses import without_password
 from lmforge.services.status import status_of
 from lmforge.wording import shown
 
-CODE = Path(__file__).resolve().parents[1]
-GIB = 2**30
-# The quickstart takes 2 GiB of memory with both servers; a run of it, its models and its registry 1 GiB of disk.
-_MEMORY_BYTES, _DISK_BYTES, _FULL_DISK_BYTES = 2 * GIB, 5 * GIB, GIB // 2
+_CODE = Path(__file__).resolve().parents[1]
+_GIB = 2**30
+# Both servers and the worker take 1 GiB of memory, a small training another; a full disk stops even the servers.
+_MEMORY_BYTES, _DISK_BYTES, _FULL_DISK_BYTES = 2 * _GIB, 5 * _GIB, _GIB // 2
 _WATCHED = re.compile(
     r"(PREFECT_|MLFLOW_|OMP_|HF_|LMFORGE_).*|PYTHONPATH|LD_PRELOAD|(https?|all|no)_proxy", re.IGNORECASE
 )
@@ -36,7 +36,7 @@ def examine(home: Home, environment: Mapping[str, str] = os.environ) -> list[Che
     environment: as the user has set it, so before `Home.prepare()` adds to it.
     """
     return [
-        *check_installation(CODE),
+        *check_installation(_CODE),
         *_machine(home),
         *_variables(home, environment),
         _git(home),
@@ -53,7 +53,7 @@ def _machine(home: Home) -> Iterator[Check]:
     cores = len(psutil.Process().cpu_affinity() or ()) if hasattr(psutil.Process, "cpu_affinity") else os.cpu_count()
     yield Check.ok("cores", str(cores))
     memory = psutil.virtual_memory()
-    found = f"{memory.available / GIB:.1f} GiB free of {memory.total / GIB:.1f} GiB"
+    found = f"{memory.available / _GIB:.1f} GiB free of {memory.total / _GIB:.1f} GiB"
     if memory.available < _MEMORY_BYTES:
         yield Check.warning("memory", found, "end other programs, or make the model and the batch smaller")
     else:
@@ -64,7 +64,7 @@ def _machine(home: Home) -> Iterator[Check]:
 
 def _disk(home: Home) -> Check:
     free = shutil.disk_usage(_existing(home.path)).free
-    found, fix = f"{free / GIB:.1f} GiB free at {home.path}", "free some space, or move the home with LMFORGE_HOME"
+    found, fix = f"{free / _GIB:.1f} GiB free at {home.path}", "free some space, or move the home with LMFORGE_HOME"
     if free < _FULL_DISK_BYTES:
         return Check.problem("disk", found, fix)
     return Check.warning("disk", found, fix) if free < _DISK_BYTES else Check.ok("disk", found)

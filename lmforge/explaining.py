@@ -10,6 +10,7 @@ from lmforge.artifacts.store import Request
 from lmforge.hashing import short
 
 REUSED = "same settings, inputs and code"
+FIRST = "it never ran before"
 
 
 def why_run(store: Store, request: Request) -> str:
@@ -18,7 +19,7 @@ def why_run(store: Store, request: Request) -> str:
         (list(_differences(manifest, request)) for manifest in store.history(request.stage)), key=len, default=None
     )
     if nearest is None:
-        return "never run before"
+        return FIRST
     return "; ".join(nearest) or "its stored result is damaged or was removed"
 
 

@@ -16,11 +16,11 @@ from packaging.version import Version
 from lmforge.checking import Check
 from lmforge.wording import listed
 
-PACKAGES = ("flows", "tasks", "expectations", "lmforge", "models")
+_PACKAGES = ("flows", "tasks", "expectations", "lmforge", "models")
 _MINIMUM_PYTHON = (3, 11)
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)")
 
-Installed = Callable[[str], str | None]
+_Installed = Callable[[str], str | None]
 
 
 def installed_version(name: str) -> str | None:
@@ -31,21 +31,18 @@ def installed_version(name: str) -> str | None:
         return None
 
 
-def check_installation(root: Path, installed: Installed = installed_version) -> Iterator[Check]:
+def check_installation(root: Path, installed: _Installed = installed_version) -> Iterator[Check]:
     """Python, each direct dependency, all pins of constraints.txt, the known-bad combinations, and our own packages.
 
     root: the directory of the project's code. installed: gives the version of a distribution.
     """
     yield _python()
     pins = _pins(root / "constraints.txt")
-    for line in requires("lmforge") or ():
-        requirement = Requirement(line)
-        if requirement.marker is None or requirement.marker.evaluate():
-            yield _library(requirement, pins, installed)
+    yield from (_library(requirement, pins, installed) for requirement in _dependencies())
     if pins:
         yield _all_pins(pins, installed)
     yield from _known_bad(installed)
-    for name in PACKAGES:
+    for name in _PACKAGES:
         yield _package(name, root)
 
 
@@ -56,7 +53,16 @@ def _python() -> Check:
     return Check.ok("python", f"{found} at {sys.executable}")
 
 
-def _library(requirement: Requirement, pins: dict[str, str], installed: Installed) -> Check:
+def _dependencies() -> list[Requirement]:
+    """The direct ones; none when the project is not installed, which the check of its own name then tells."""
+    try:
+        found = [Requirement(line) for line in requires("lmforge") or ()]
+    except PackageNotFoundError:
+        found = [Requirement("lmforge")]
+    return [requirement for requirement in found if requirement.marker is None or requirement.marker.evaluate()]
+
+
+def _library(requirement: Requirement, pins: dict[str, str], installed: _Installed) -> Check:
     name, found = requirement.name, installed(requirement.name)
     what, pin = f"library {name}", pins.get(canonicalize_name(name))
     reinstall = "pip install -c constraints.txt -e ." if pin else "pip install -e ."
@@ -69,7 +75,7 @@ def _library(requirement: Requirement, pins: dict[str, str], installed: Installe
     return Check.ok(what, found)
 
 
-def _all_pins(pins: dict[str, str], installed: Installed) -> Check:
+def _all_pins(pins: dict[str, str], installed: _Installed) -> Check:
     """A distribution that is not installed does not count: constraints also name what other platforms need."""
     found = {name: installed(name) for name in pins}
     others = [
@@ -82,7 +88,7 @@ def _all_pins(pins: dict[str, str], installed: Installed) -> Check:
     return Check.ok("constraints", f"all {sum(map(bool, found.values()))} installed libraries are as pinned")
 
 
-def _known_bad(installed: Installed) -> Iterator[Check]:
+def _known_bad(installed: _Installed) -> Iterator[Check]:
     """Combinations that resolve, pass `pip check`, and fail."""
     prefect = installed("prefect")
     if prefect and Version("3.8") <= Version(prefect) < Version("3.9"):

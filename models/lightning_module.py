@@ -1,8 +1,8 @@
 """The one LightningModule: any objective on any model, with AdamW and a schedule in steps.
 
-It has no validation_step: Lightning forgets a validation that was due when a run stops between step and validation, so
-the training program validates as a part of the step. Its randomness is a function of (seed, step): dropout is reseeded before every step, so a resumed run draws what the
-whole run would have drawn, and no generator state has to be kept.
+It has no validation_step: Lightning forgets a validation that was due when a run stops between a step and its
+validation, so the training program validates as a part of the step. Randomness is a function of (seed, step): dropout
+is reseeded before every step, so a resumed run draws what the whole run would have drawn, without any generator state.
 """
 
 from __future__ import annotations

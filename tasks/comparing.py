@@ -17,6 +17,7 @@ from urllib.parse import quote
 from lmforge.errors import InputError
 from lmforge.home import Home
 from lmforge.reporting.comparison import HEAD, SHORT_RUN, compare, flatten, task_row
+from lmforge.services.record import mlflow_address
 from lmforge.wording import listed, nearest, shown
 from tasks import registry, tracking
 from tasks.context import JOURNAL, SUMMARY
@@ -30,7 +31,6 @@ PIPELINE_RUNS = "tags.`lmforge.kind` = 'pipeline'"
 PAGE = 1000
 MIN_PREFIX = 4
 LATEST = re.compile("latest(?:~([0-9]{1,9}))?")
-MLFLOW_ADDRESS = "http://127.0.0.1:5000"
 CODE = {
     "git_commit": "mlflow.source.git.commit",
     "uncommitted_changes": "lmforge.git_dirty",
@@ -232,13 +232,7 @@ def _aliases(home: Home, document: Mapping[str, Any]) -> list[str]:
 
 def _address(home: Home, runs: Sequence[MlflowRun]) -> dict[str, Any]:
     """The page of MLflow's user interface that compares the same runs, and whether it is up."""
-    from lmforge.services.record import is_alive, read_records
-
-    base, running = MLFLOW_ADDRESS, False
-    if home.tracking_uri.startswith("http"):
-        base, running = home.tracking_uri.rstrip("/"), True
-    elif (record := read_records(home).get("mlflow")) and record.url and is_alive(record):
-        base, running = record.url, True
+    base, running = mlflow_address(home)
     ids = [run.info.run_id for run in runs]
     experiments = list(dict.fromkeys(run.info.experiment_id for run in runs))
     return {"url": f"{base}/#/compare-runs?runs={_query(ids)}&experiments={_query(experiments)}", "running": running}

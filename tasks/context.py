@@ -88,7 +88,9 @@ class Run(BaseModel):
     def write(self, name: str, value: Mapping[str, Any]) -> None:
         """Write a JSON document into the run's directory."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        partial = self.directory / f".{name}.partial"
+        partial.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        partial.replace(self.directory / name)
 
     def read(self, name: str) -> dict[str, Any]:
         """Read a JSON document of the run's directory."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ from lmforge import __version__
 from lmforge.artifacts import Artifact, Manifest
 from lmforge.home import Home
 from lmforge.recipe import Recipe
+from lmforge.services.record import ServiceRecord, is_alive
 from tasks.context import Run, StageRecord
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ OPTIMIZATION = (
     "weight_decay", "dropout", "mask_share",
 )  # fmt: skip
 METRICS_PER_CALL = 500
+PROCESS = "process.json"
 MAX_DIGEST = 36
 
 
@@ -40,8 +43,12 @@ def client(home: Home) -> MlflowClient:
     import mlflow
 
     warnings.filterwarnings("ignore", category=UserWarning, module="mlflow")
-    mlflow.set_tracking_uri(home.tracking_uri)
-    return mlflow.MlflowClient(home.tracking_uri)
+    uri, given = home.tracking_uri, os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    # MLflow writes the address into the environment, where it would look like the user's wish for every other home.
+    if given is None:
+        del os.environ["MLFLOW_TRACKING_URI"]
+    return mlflow.MlflowClient(uri)
 
 
 def experiment(home: Home, name: str) -> str:
@@ -66,11 +73,26 @@ def start_parent(home: Home, recipe: Recipe, recipe_path: str, overrides: list[s
     }
     if overrides:
         tags["lmforge.overrides"] = " ".join(overrides)
+    reap(home, experiment_id)
     tracker = client(home)
     run = tracker.create_run(experiment_id, run_name=f"pipeline {recipe.name}", tags=tags)
+    owner = home.runs / run.info.run_id / PROCESS
+    owner.parent.mkdir(parents=True)
+    owner.write_text(ServiceRecord.of("pipeline", os.getpid()).model_dump_json(), encoding="utf-8")
     log_params(home, run.info.run_id, _parameters(recipe))
     tracker.log_dict(run.info.run_id, recipe.model_dump(mode="json"), "recipe.json")
     return experiment_id, run.info.run_id
+
+
+def reap(home: Home, experiment_id: str) -> None:
+    """End the runs of this machine whose process is dead: nobody else will."""
+    running = "attributes.status = 'RUNNING' and tags.`lmforge.kind` = 'pipeline'"
+    for run in client(home).search_runs([experiment_id], running):
+        owner = home.runs / run.info.run_id / PROCESS
+        if owner.is_file() and not is_alive(ServiceRecord.model_validate_json(owner.read_bytes())):
+            client(home).set_tag(run.info.run_id, "mlflow.note.content", "Stopped: its process was killed.")
+            client(home).set_terminated(run.info.run_id, "KILLED")
+            logger.info("run %s was killed; marked so in MLflow", run.info.run_id)
 
 
 def log_params(home: Home, run_id: str, values: Mapping[str, Any]) -> None:

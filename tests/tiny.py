@@ -27,7 +27,8 @@ pretraining:
   checkpoint_every_n_steps: 4
 tasks:
   - name: section
-    data: {path: data/descriptions.jsonl, text: description, label: section, id: id, labels: [games, net, science, sound]}
+    data:
+      {path: data/descriptions.jsonl, text: description, label: section, id: id, labels: [games, net, science, sound]}
     finetuning: {max_steps: 12, max_seq_length: 32, global_batch_size: 8, learning_rate: 3e-3, warmup_steps: 2}
 release: {resamples: 1000}
 """

@@ -7,13 +7,14 @@ import signal
 import sys
 from types import FrameType
 
-import click
 import typer
 
 from flows.cli import doctor, history, plan, predict, run, services, validate
-from lmforge.errors import LmforgeError
+from lmforge.errors import InputError, LmforgeError
 
 INTERRUPTED, TERMINATED = 130, 143
+# Typer carries a copy of click whose names are private; this is the base of all its errors about usage.
+UsageProblem = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="lmforge",
@@ -33,9 +34,9 @@ def main() -> None:
         code = app(standalone_mode=False) or 0
     except LmforgeError as error:
         code = _failed(str(error), error.exit_code)
-    except click.ClickException as error:
-        code = _failed(error.format_message(), error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except UsageProblem as error:
+        code = _failed(error.format_message(), InputError.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
         code = _failed("interrupted; the same command goes on where it stopped", INTERRUPTED)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else TERMINATED

@@ -1,45 +1,64 @@
-"""The end of `lmforge run`: what happened, how good it is, where to look, and what to try next."""
+"""The end of `lmforge run`: what happened, how good it is, where to look, and what to try next. Fits 80 columns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from lmforge.explaining import FIRST, REUSED
 from lmforge.home import Home
-from lmforge.reporting.lines import count_words, size_words
+from lmforge.reporting.lines import reason_words, size_words
 from lmforge.reporting.results import results_rows
+from lmforge.services.record import mlflow_address
+
+NUMBERS = ("read", "kept", "repaired", "quarantined")
 
 
 def print_summary(document: Mapping[str, Any], home: Home, console: Console | None = None) -> None:
-    """Print the summary of a run for a newcomer; fits 80 columns."""
-    console = console or Console(highlight=False, soft_wrap=False)
+    """Print the summary of a run for a newcomer."""
+    console = console or Console(highlight=False)
     console.print()
-    console.print(_stages(document))
+    console.print(_stages(document["stages"]))
+    for line in _notes(document["stages"]):
+        console.print(line, soft_wrap=True, style="dim")
     for task in document["tasks"]:
         _task(task, console)
     _next(document, home, console)
 
 
-def _stages(document: Mapping[str, Any]) -> Table:
-    table = Table("stage", "state", "seconds", "records", box=None, pad_edge=False, title=None)
-    table.columns[2].justify = "right"
-    for stage in document["stages"]:
+def _stages(stages: list[Mapping[str, Any]]) -> Table:
+    table = Table("stage", "", "seconds", *NUMBERS, "wrote", box=None, pad_edge=False)
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for stage in stages:
         counts = stage["counts"]
-        words = count_words(counts) if counts["read"] else size_words(stage["size_bytes"])
-        table.add_row(stage["name"], "cached" if stage["cached"] else "done", f"{stage['seconds']:.1f}", words)
-    total = sum(stage["seconds"] for stage in document["stages"])
-    table.add_row("total", "", f"{total:.1f}", "")
+        numbers = [f"{counts[name]:,}" if counts["read"] else "" for name in NUMBERS]
+        state = "cached" if stage["cached"] else "done"
+        table.add_row(stage["name"], state, f"{stage['seconds']:.1f}", *numbers, size_words(stage["size_bytes"]))
+    table.add_row("total", "", f"{sum(stage['seconds'] for stage in stages):.1f}")
     return table
 
 
+def _notes(stages: list[Mapping[str, Any]]) -> Iterator[str]:
+    for stage in stages:
+        if stage["counts"]["quarantined"]:
+            yield f"{stage['name']} set aside: {reason_words(stage['counts']['reasons'])}"
+    if any(stage["cached"] for stage in stages):
+        yield f"cached: {REUSED} as in an earlier run"
+    for stage in stages:
+        if not stage["cached"] and stage["why"] != FIRST:
+            yield f"{stage['name']} ran because {stage['why']}"
+
+
 def _task(task: Mapping[str, Any], console: Console) -> None:
-    console.print(f"\n{task['task']}: test {task['metric']} on {task['num_test_examples']:,} examples", style="bold")
+    console.print(f"\n{task['task']}: {task['metric']} on {task['num_test_examples']:,} test examples", style="bold")
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, value, low, high in results_rows(task):
-        table.add_row(f"  {name}", f"{value:.3f}", f"95 % interval {low:.3f} to {high:.3f}")
+        style = "bold" if name == "this model" else None
+        table.add_row(f"  {name}", f"{value:.3f}", f"95 % interval {low:.3f} to {high:.3f}", style=style)
     console.print(table)
     alias = f" ({', '.join(task['aliases'])})" if task["aliases"] else ""
     console.print(f"  registered as {task['registered_model']} version {task['version']}{alias}")
@@ -48,15 +67,19 @@ def _task(task: Mapping[str, Any], console: Console) -> None:
 
 def _next(document: Mapping[str, Any], home: Home, console: Console) -> None:
     recipe = document["recipe"]
-    console.print("\nNext", style="bold")
-    steps = [(f"lmforge run {recipe}", "again: every stage is reused")]
+    console.print("\nTry next", style="bold")
+    steps = [(f"lmforge run {recipe}", "the same again: every stage is reused")]
     for task in document["tasks"][:1]:
-        change = f"--set tasks.{task['task']}.finetuning.learning_rate=1e-3"
         steps.append((f'lmforge predict {task["registered_model"]} "some text"', "ask the champion"))
-        steps.append((f"lmforge run {recipe} {change}", "a second version, judged against this one"))
-    steps.append(("lmforge runs", "list runs; compare two with `lmforge compare`"))
-    steps.append(("lmforge up", "Prefect and MLflow pages, and the nightly schedule"))
+        change = f"--set tasks.{task['task']}.finetuning.learning_rate=2e-3"
+        steps.append((f"lmforge run {recipe} {change}", "a second version, judged against the champion"))
+    steps.append(("lmforge compare latest~1 latest", "what differs between two runs"))
+    steps.append(("lmforge up", "the Prefect and MLflow pages, and the nightly schedule"))
     for command, why in steps:
-        console.print(f"  {command}\n      {why}", soft_wrap=True)
-    console.print(f"\nRun {document['run_id']} in MLflow: `lmforge up`, then http://127.0.0.1:5000", soft_wrap=True)
+        console.print(f"  {command}", soft_wrap=True)
+        console.print(f"      {why}", style="dim")
+    address, running = mlflow_address(home)
+    page = f"{address}/#/experiments/{document['experiment_id']}/runs/{document['run_id']}"
+    opened = "" if running else " (start it with `lmforge up`)"
+    console.print(f"\nThis run in MLflow{opened}:\n  {page}", soft_wrap=True)
     console.print(f"Everything is in {home.path}", soft_wrap=True)

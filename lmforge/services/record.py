@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from lmforge.errors import IntegrityError
 from lmforge.home import Home
 
+MLFLOW_PORT = 5000
 _HEALTH_PATHS = {"prefect": "/api/health", "mlflow": "/health"}
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # psutil knows both the boot and the start of a process to a second or better.
@@ -89,6 +90,16 @@ def is_alive(record: ServiceRecord) -> bool:
         return abs(_uptime_at_start(record.pid) - record.uptime_at_start) <= _TOLERANCE_SECONDS
     except psutil.NoSuchProcess:
         return False
+
+
+def mlflow_address(home: Home) -> tuple[str, bool]:
+    """Where the MLflow pages are, or would be after `lmforge up`, and whether they are there now."""
+    if home.tracking_uri.startswith("http"):
+        return home.tracking_uri.rstrip("/"), True
+    record = read_records(home).get("mlflow")
+    if record and record.url and is_alive(record):
+        return record.url, True
+    return f"http://127.0.0.1:{MLFLOW_PORT}", False
 
 
 def use_running_server(home: Home) -> str | None:

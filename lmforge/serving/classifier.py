@@ -1,13 +1,15 @@
 """Classify texts with a released model: a transformers directory and nothing else.
 
-Texts of about equal length share a batch; a text longer than the model's context is cut at its end.
+Texts of about equal length share a batch; a text longer than those that the model was trained on is cut at its end.
 """
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,13 +33,20 @@ class Classifier:
     """A loaded model and its tokenizer."""
 
     def __init__(self, directory: Path) -> None:
-        if not (directory / "config.json").is_file():
-            raise InputError(f"{directory}: no model here (config.json is missing)")
-        self.model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
-            directory, local_files_only=True, trust_remote_code=False
-        ).eval()
+        """Load the model in `directory`; raises InputError when there is no whole classifier in it."""
+        architectures = _read(directory / "config.json").get("architectures") or []
+        if not any(name.endswith("ForSequenceClassification") for name in architectures):
+            raise InputError(f"{directory}: not a classifier but {', '.join(architectures) or 'nothing known'}")
+        try:
+            loaded = AutoModelForSequenceClassification.from_pretrained(
+                directory, local_files_only=True, trust_remote_code=False, dtype="float32"
+            )
+        except (OSError, ValueError) as error:
+            raise InputError(f"{directory}: the model cannot be loaded: {error}") from error
+        self.model: PreTrainedModel = loaded.eval()
         self.tokenizer = load_tokenizer(directory)
-        self.tokenizer.enable_truncation(self.model.config.max_position_embeddings)
+        longest = _read(directory / "tokenizer_config.json").get("model_max_length", math.inf)
+        self.tokenizer.enable_truncation(int(min(longest, self.model.config.max_position_embeddings)))
         self.labels = [self.model.config.id2label[index] for index in range(self.model.config.num_labels)]
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
@@ -57,6 +66,16 @@ class Classifier:
         probabilities = self.probabilities(texts)
         best = probabilities.argmax(-1)
         return [Answer(self.labels[index], float(row[index])) for index, row in zip(best, probabilities, strict=True)]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path.parent}: no model here ({path.name} is missing)") from error
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON: {error}") from error
+    return content
 
 
 def _by_length(lengths: list[int]) -> Iterator[np.ndarray]:

@@ -31,17 +31,7 @@ def train_tokenizer(texts: Iterable[str], settings: Tokenizer, max_seq_length: i
 
     Raises InputError when the text is too small for the vocabulary asked for.
     """
-    tokenizer = _wordpiece(settings) if settings.kind == "wordpiece" else _byte_level_bpe(settings)
-    specials = list(SPECIAL_TOKENS.values())
-    if settings.kind == "wordpiece":
-        trainer = trainers.WordPieceTrainer(
-            vocab_size=settings.vocab_size, special_tokens=specials, show_progress=False
-        )
-    else:
-        alphabet = pre_tokenizers.ByteLevel.alphabet()
-        trainer = trainers.BpeTrainer(
-            vocab_size=settings.vocab_size, special_tokens=specials, initial_alphabet=alphabet, show_progress=False
-        )
+    tokenizer, trainer = _wordpiece(settings) if settings.kind == "wordpiece" else _byte_level_bpe(settings)
     tokenizer.train_from_iterator(texts, trainer)
     if (found := tokenizer.get_vocab_size()) < settings.vocab_size:
         raise InputError(
@@ -52,33 +42,56 @@ def train_tokenizer(texts: Iterable[str], settings: Tokenizer, max_seq_length: i
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", CLS), ("[SEP]", SEP)]
     )
     _save(tokenizer, max_seq_length, out)
-    return tokenizer
+    return load_tokenizer(out)
 
 
 def load_tokenizer(directory: Path) -> FastTokenizer:
-    """The fast tokenizer of a tokenizer or model directory, without importing transformers."""
-    return FastTokenizer.from_file(str(directory / TOKENIZER_FILE))
+    """The fast tokenizer of a tokenizer or model directory, without importing transformers.
+
+    "[SEP]" in a text is text, never the special token. Raises InputError when there is none that can be read.
+    """
+    path = directory / TOKENIZER_FILE
+    if not path.is_file():
+        raise InputError(f"{directory}: no tokenizer here ({TOKENIZER_FILE} is missing)")
+    try:
+        tokenizer = FastTokenizer.from_str(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: not a tokenizer: {error}") from error
+    tokenizer.encode_special_tokens = True
+    return tokenizer
 
 
-def _wordpiece(settings: Tokenizer) -> FastTokenizer:
+def _wordpiece(settings: Tokenizer) -> tuple[FastTokenizer, trainers.Trainer]:
     tokenizer = FastTokenizer(models.WordPiece(unk_token=SPECIAL_TOKENS["unk_token"]))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=settings.lowercase, strip_accents=False)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    return tokenizer
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=settings.vocab_size, special_tokens=list(SPECIAL_TOKENS.values()), show_progress=False
+    )
+    return tokenizer, trainer
 
 
-def _byte_level_bpe(settings: Tokenizer) -> FastTokenizer:
+def _byte_level_bpe(settings: Tokenizer) -> tuple[FastTokenizer, trainers.Trainer]:
     tokenizer = FastTokenizer(models.BPE(unk_token=None))
     if settings.lowercase:
         tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    return tokenizer
+    trainer = trainers.BpeTrainer(
+        vocab_size=settings.vocab_size,
+        special_tokens=list(SPECIAL_TOKENS.values()),
+        # Every byte has a token, so no text is unknown.
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    return tokenizer, trainer
 
 
 def _save(tokenizer: FastTokenizer, max_seq_length: int, out: Path) -> None:
     from transformers import PreTrainedTokenizerFast
 
-    wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=max_seq_length, **SPECIAL_TOKENS)
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_max_length=max_seq_length, split_special_tokens=True, **SPECIAL_TOKENS
+    )
     wrapped.save_pretrained(out)

@@ -10,12 +10,16 @@ from pydantic import ValidationError
 
 from lmforge.errors import LmforgeError
 from lmforge.training.spec import TrainingSpec
+from lmforge.training.stopping import StopRequest
 
 USAGE = "usage: python -m lmforge.training SPEC.json   (the file is a lmforge.training.spec.TrainingSpec as JSON)"
 
 
 def main(arguments: list[str]) -> int:
     """Run one spec; returns the exit code."""
+    # Imports take seconds: a signal must end the program during them, too.
+    stop = StopRequest()
+    stop.leave_at_once()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
         print(USAGE, file=sys.stderr)
@@ -28,10 +32,13 @@ def main(arguments: list[str]) -> int:
     from lmforge.training.program import run
 
     try:
-        signal_number = run(spec)
+        signal_number = run(spec, stop)
     except LmforgeError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(f"{spec.name}: {error.filename or spec.run_dir}: {error.strerror or error}", file=sys.stderr)
+        return 1
     return 128 + signal_number if signal_number else 0
 
 

@@ -57,10 +57,16 @@ class ExampleRows:
     """Labelled texts of a Parquet file, encoded once and cut at `max_seq_length`."""
 
     def __init__(self, path: Path, tokenizer_dir: Path, labels: Sequence[str], max_seq_length: int) -> None:
+        import pyarrow.parquet as pq
         from datasets import Dataset
 
         index = {label: number for number, label in enumerate(labels)}
-        table = Dataset.from_parquet(str(path), cache_dir=None, keep_in_memory=True)
+        # Dataset.from_parquet would leave a copy in the cache directory.
+        table = Dataset(pq.read_table(path, columns=["text", "label"]))
+        if not len(table):
+            raise InputError(f"{path}: no example in it; add labelled data")
+        if unknown := sorted(set(table["label"]) - set(labels)):
+            raise InputError(f"{path}: labels {unknown} are not among {list(labels)}")
         tokenizer = load_tokenizer(tokenizer_dir)
         tokenizer.enable_truncation(max_seq_length)
         encoded = tokenizer.encode_batch_fast(list(table["text"]))
@@ -96,12 +102,16 @@ def epoch_batches(rows: Rows, batch_size: int, seed: int, epoch: int) -> list[np
 
 
 class TrainingBatches(IterableDataset[Batch]):
-    """The batches of steps `start_step` to `max_steps`; set `start_step` to resume."""
+    """The batches of the steps from `start_step` to `max_steps`, as one epoch without a length.
 
-    def __init__(self, rows: Rows, objective: Objective, *, batch_size: int, max_steps: int, seed: int) -> None:
+    `start_step` is given and not set later: Lightning fetches the first batch before any hook of a callback runs.
+    """
+
+    def __init__(
+        self, rows: Rows, objective: Objective, *, batch_size: int, max_steps: int, seed: int, start_step: int = 0
+    ) -> None:
         self.rows, self.objective = rows, objective
-        self.batch_size, self.max_steps, self.seed = batch_size, max_steps, seed
-        self.start_step = 0
+        self.max_steps, self.seed, self.start_step = max_steps, seed, start_step
         self.per_epoch = len(epoch_batches(rows, batch_size, seed, 0))
         self._epoch: Callable[[int], list[np.ndarray]] = lru_cache(maxsize=1)(
             lambda epoch: epoch_batches(rows, batch_size, seed, epoch)

@@ -1,59 +1,64 @@
-"""Checkpoints that are whole or invisible, and the newest of them that can be trusted.
+"""The checkpoint files of a run: which is the newest that can be trusted, and how one becomes visible.
 
-Lightning writes through a temporary file that may lie on another file system and never fsyncs; this CheckpointIO
-writes beside the target, fsyncs, and renames. The SHA-256 beside a checkpoint is checked before it is opened, and
-opening allows tensors, numbers and strings only.
+A checkpoint counts when the SHA-256 beside it is right. The checksum is written first and the checkpoint is renamed
+into place after it, so that a crash at any point leaves whole checkpoints only. Kept free of torch for its callers.
 """
 
 from __future__ import annotations
 
-import io
+import hashlib
 import logging
 import os
 from pathlib import Path
-from typing import Any
-
-import torch
-from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from lmforge.hashing import hash_file
 
 logger = logging.getLogger(__name__)
 
-PATTERN = "step-{step:09d}.ckpt"
-GLOB = "step-*.ckpt"
+_GLOB = "step-*.ckpt"
 
 
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Saves atomically with a checksum; loads with `weights_only=True`."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
-        _write(target, buffer.getbuffer())
-        _write(_checksum(target), hash_file(target).encode())
-
-    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
-        loaded: dict[str, Any] = torch.load(path, map_location=map_location or "cpu", weights_only=True)
-        return loaded
+def checkpoint_path(directory: Path, step: int) -> Path:
+    """Where the checkpoint after `step` steps is; names sort by step."""
+    return directory / f"step-{step:09d}.ckpt"
 
 
-def newest(directory: Path) -> Path | None:
-    """The newest checkpoint whose checksum is right, or None; a damaged one is named in the log and passed over."""
-    for path in sorted(directory.glob(GLOB), reverse=True):
+def step_of(checkpoint: Path | None) -> int:
+    """Steps done when a checkpoint was written; 0 without one."""
+    return int(checkpoint.stem.removeprefix("step-")) if checkpoint else 0
+
+
+def newest_checkpoint(directory: Path) -> Path | None:
+    """The newest checkpoint whose checksum is right, or None.
+
+    A damaged one is named in the log and set aside, so that it does not count among those that are kept.
+    """
+    for path in sorted(directory.glob(_GLOB), reverse=True):
         beside = _checksum(path)
-        if beside.is_file() and beside.read_text() == hash_file(path):
+        if beside.is_file() and beside.read_text(encoding="ascii", errors="replace") == hash_file(path):
             return path
-        logger.warning("%s is damaged or incomplete; trying the one before it", path)
+        logger.warning("%s is damaged or incomplete; going on from the one before it", path)
+        path.replace(path.with_name(f"damaged-{path.name}"))
+        beside.unlink(missing_ok=True)
     return None
 
 
-def prune(directory: Path, keep: int) -> None:
-    """Delete all but the newest `keep` checkpoints."""
-    for path in sorted(directory.glob(GLOB))[:-keep]:
+def write_checkpoint(target: Path, content: bytes | memoryview) -> None:
+    """Write a checkpoint whole or not at all. Raises OSError when the disk is full or does not hold what was written."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256(content).hexdigest()
+    _write(_checksum(target), digest.encode("ascii"))
+    _write(target, content)
+    if hash_file(target) != digest:
+        raise OSError(0, "what was written reads back differently", str(target))
+
+
+def prune_checkpoints(directory: Path, keep: int) -> None:
+    """Delete all but the newest `keep` checkpoints, and what a killed process left half-written."""
+    for path in sorted(directory.glob(_GLOB))[:-keep]:
+        path.unlink()
         _checksum(path).unlink(missing_ok=True)
+    for path in directory.glob(".*.partial"):
         path.unlink()
 
 
@@ -62,9 +67,14 @@ def _checksum(path: Path) -> Path:
 
 
 def _write(target: Path, content: bytes | memoryview) -> None:
-    temporary = target.with_name(f".{target.name}.partial")
-    with temporary.open("wb") as file:
+    partial = target.with_name(f".{target.name}.partial")
+    with partial.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(target)
+    partial.replace(target)
+    directory = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

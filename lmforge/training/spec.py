@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lmforge.recipe.schema import Finetuning, Pretraining
 
@@ -22,7 +22,7 @@ class TrainingSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    seed: int
+    seed: int = Field(ge=0)
     architecture: str
     size: str
     tokenizer: Path
@@ -33,7 +33,33 @@ class TrainingSpec(BaseModel):
     labels: tuple[str, ...] = ()
     num_threads: int = Field(ge=1)
     precision: Literal["32-true"] = "32-true"
-    log_every_n_steps: int = 20
-    keep_checkpoints: int = 2
+    log_every_n_steps: int = Field(default=20, ge=1)
+    keep_checkpoints: int = Field(default=2, ge=1)
     run_dir: Path
     model_dir: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        """Directory of the checkpoints."""
+        return self.run_dir / "checkpoints"
+
+    @property
+    def metrics_file(self) -> Path:
+        """Rows of `{"step": n, "train/loss": ..., ...}`; grows while the program runs."""
+        return self.run_dir / "metrics.jsonl"
+
+    @property
+    def result_file(self) -> Path:
+        """What the program measured last; written when the model is complete."""
+        return self.run_dir / "result.json"
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if isinstance(self.settings, Finetuning):
+            if self.objective != "sequence_classification" or len(self.labels) < 2:
+                raise ValueError("settings of fine-tuning go with sequence_classification and at least two labels")
+        elif self.objective != self.settings.objective:
+            raise ValueError(f"objective {self.objective} but settings.objective {self.settings.objective}: write one")
+        elif self.labels or self.start:
+            raise ValueError("pre-training has new weights and no labels: leave `start` and `labels` out")
+        return self
