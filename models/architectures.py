@@ -105,7 +105,7 @@ def classifier(
 
 
 def prediction_head(model: PreTrainedModel) -> Callable[[Tensor], Tensor]:
-    """The map from hidden states `[n, hidden_size]` to logits `[n, vocab_size]`, to be applied to chosen positions only."""
+    """The map from hidden states `[n, hidden_size]` to logits `[n, vocab_size]`, for chosen positions only."""
     head: Callable[[Tensor], Tensor] = _HEADS[model.config.model_type](model)
     return head
 

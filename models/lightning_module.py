@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -67,8 +66,9 @@ def parameter_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Para
     """
     embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     trained = [weight for weight in model.parameters() if weight.requires_grad]
-    decays = [weight.ndim >= 2 and id(weight) not in embeddings for weight in trained]
-    return list(compress(trained, decays)), [weight for weight, one in zip(trained, decays, strict=True) if not one]
+    decayed = [weight for weight in trained if weight.ndim >= 2 and id(weight) not in embeddings]
+    chosen = {id(weight) for weight in decayed}
+    return decayed, [weight for weight in trained if id(weight) not in chosen]
 
 
 def _linear(warmup: int, total: int) -> Callable[[int], float]:

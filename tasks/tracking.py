@@ -47,7 +47,7 @@ def client(home: Home) -> MlflowClient:
     mlflow.set_tracking_uri(uri)
     # MLflow writes the address into the environment, where it would look like the user's wish for every other home.
     if given is None:
-        del os.environ["MLFLOW_TRACKING_URI"]
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
     return mlflow.MlflowClient(uri)
 
 

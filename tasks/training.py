@@ -17,8 +17,12 @@ from collections import deque
 from pathlib import Path
 from typing import IO, Any
 
+import lmforge
 from lmforge.errors import InputError, TrainingError
+from lmforge.training.checkpoints import newest_checkpoint, step_of
+from lmforge.training.metrics import drop_after
 from lmforge.training.spec import TrainingSpec
+from lmforge.training.stopping import PARENT
 from tasks import tracking
 from tasks.context import Run
 
@@ -28,6 +32,7 @@ FORWARD_EVERY_SECONDS = 2.0
 # A stopped program finishes its step and writes a checkpoint; after this it is killed.
 STOP_SECONDS = 30.0
 NUM_KEPT_LINES = 30
+SPEC_FILE = "spec.json"
 
 
 def train(run: Run, spec: TrainingSpec, kind: str) -> dict[str, Any]:
@@ -36,29 +41,36 @@ def train(run: Run, spec: TrainingSpec, kind: str) -> dict[str, Any]:
     Raises TrainingError, or InputError for exit code 2, with the last lines that the program printed.
     """
     spec.run_dir.mkdir(parents=True, exist_ok=True)
-    spec_file = spec.run_dir / "spec.json"
+    spec_file = spec.run_dir / SPEC_FILE
     spec_file.write_text(spec.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    from lmforge.evaluation.language import draw_loss
-
+    # The program will measure again what came after its checkpoint; forwarded now, those steps would be there twice.
+    drop_after(spec.metrics_file, step_of(newest_checkpoint(spec.checkpoints)))
     settings = spec.settings.model_dump(mode="json") | {"seed": spec.seed, "num_threads": spec.num_threads}
     with tracking.nested_run(run, spec.name, kind, **{"lmforge.start": str(spec.start or "new weights")}) as child:
         tracking.log_params(run.home, child, settings)
-        forwarder = tracking.MetricsForwarder(run.home, child, spec.run_dir / "metrics.jsonl")
-        _follow([sys.executable, "-m", "lmforge.training", str(spec_file)], run.home.project, forwarder)
-        forwarder.forward()
-        result: dict[str, Any] = json.loads((spec.run_dir / "result.json").read_text(encoding="utf-8"))
+        forwarder = tracking.MetricsForwarder(run.home, child, spec.metrics_file)
+        _follow([sys.executable, "-m", "lmforge.training", str(spec_file)], forwarder)
+        result: dict[str, Any] = json.loads(spec.result_file.read_text(encoding="utf-8"))
         _keep_logs(spec)
-        draw_loss(spec.run_dir / "metrics.jsonl", {}, spec.run_dir / "loss.png")
-        tracking.log_files(run.home, child, [spec.run_dir / "loss.png"], "figures")
+        tracking.log_files(run.home, child, [_draw(spec)], "figures")
     return result | {"mlflow_run_id": child}
 
 
 def _keep_logs(spec: TrainingSpec) -> None:
     """Copy what was measured beside the model; `logs` holds wall times, so it does not enter the fingerprint."""
     logs = spec.model_dir.parent / "logs"
-    logs.mkdir()
-    for name in ("spec.json", "metrics.jsonl", "result.json"):
-        shutil.copy(spec.run_dir / name, logs / name)
+    logs.mkdir(exist_ok=True)
+    for path in (spec.run_dir / SPEC_FILE, spec.metrics_file, spec.result_file):
+        shutil.copy(path, logs / path.name)
+
+
+def _draw(spec: TrainingSpec) -> Path:
+    # Imports torch, which the process of a flow needs for nothing else.
+    from lmforge.evaluation.language import draw_loss
+
+    figure = spec.run_dir / "loss.png"
+    draw_loss(spec.metrics_file, {}, figure)
+    return figure
 
 
 def num_threads() -> int:
@@ -66,10 +78,12 @@ def num_threads() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _follow(command: list[str], project: Path, forwarder: tracking.MetricsForwarder) -> None:
+def _follow(command: list[str], forwarder: tracking.MetricsForwarder) -> None:
     """Run the command in a session of its own, so that a Ctrl-C reaches it once and through us."""
     on_terminal = sys.stderr.isatty()
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path[:1] if sys.path[0] else [str(project)])}
+    ours = str(Path(lmforge.__file__).parent.parent)
+    paths = [ours, *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), PARENT: str(os.getpid())}
     process = subprocess.Popen(
         command,
         env=environment,
@@ -88,6 +102,7 @@ def _follow(command: list[str], project: Path, forwarder: tracking.MetricsForwar
                 process.wait(FORWARD_EVERY_SECONDS)
             except subprocess.TimeoutExpired:
                 forwarder.forward()
+        forwarder.forward()
     except BaseException:
         _stop(process)
         raise

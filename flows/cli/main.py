@@ -14,7 +14,7 @@ from lmforge.errors import InputError, LmforgeError
 
 INTERRUPTED, TERMINATED = 130, 143
 # Typer carries a copy of click whose names are private; this is the base of all its errors about usage.
-UsageProblem = typer.BadParameter.__mro__[2]
+UsageProblem: type[Exception] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="lmforge",
@@ -35,7 +35,7 @@ def main() -> None:
     except LmforgeError as error:
         code = _failed(str(error), error.exit_code)
     except UsageProblem as error:
-        code = _failed(error.format_message(), InputError.exit_code)
+        code = _failed(error.format_message(), InputError.exit_code)  # type: ignore[attr-defined]
     except (KeyboardInterrupt, typer.Abort):
         code = _failed("interrupted; the same command goes on where it stopped", INTERRUPTED)
     except SystemExit as error:

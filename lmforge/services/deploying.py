@@ -27,14 +27,13 @@ def deploy(home: Home, api: str) -> None:
 
 
 def _run(home: Home, api: str, *arguments: str) -> None:
-    log = log_of(home, "deploy")
+    variables, log = environment(home, client_environment(home, api)), log_of(home, "deploy")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab" if "tasks.deploying" not in arguments else "wb") as output:
         try:
             done = subprocess.run(
-                [sys.executable, *arguments], cwd=home.project, env=environment(home, client_environment(home, api)),
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=DEPLOY_TIMEOUT_SECONDS,
-                check=False,
+                [sys.executable, *arguments], cwd=home.project, env=variables, stdin=subprocess.DEVNULL,
+                stdout=output, stderr=subprocess.STDOUT, timeout=DEPLOY_TIMEOUT_SECONDS, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
             raise LmforgeError(f"deploying takes more than {error.timeout:.0f} s:\n{log_end(log)}") from error

@@ -16,25 +16,27 @@ import psutil
 
 from lmforge.errors import LmforgeError
 from lmforge.home import Home
+from lmforge.services.addresses import without_password
 from lmforge.services.programs import Program
 from lmforge.services.record import ServiceRecord, is_alive
+from lmforge.wording import shown
 
 HEALTH_TIMEOUT_SECONDS = 120.0
 _POLL_SECONDS = 0.25
 _TELL_EVERY_SECONDS = 10.0
-_NUM_LOG_LINES = 15
+_NUM_LOG_LINES, _NUM_LINE_CHARACTERS = 15, 300
 _LOOPBACK = "127.0.0.1,localhost,::1"
 
 
 def launch(home: Home, program: Program) -> ServiceRecord:
     """Start a program. Its output goes to `logs/NAME.log`; that of the start before is kept as `NAME.previous.log`."""
-    log = log_of(home, program.name)
+    variables, log = environment(home, program.environment), log_of(home, program.name)
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
         log.replace(log.with_name(f"{program.name}.previous.log"))
     with log.open("wb") as output:
         process = subprocess.Popen(
-            program.command, cwd=home.project, env=environment(home, program.environment), umask=0o077,
+            program.command, cwd=home.project, env=variables, umask=0o077,
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             # A shell starts background jobs with SIGINT ignored, and a Prefect worker that inherits this never ends.
             preexec_fn=_default_interrupt,
@@ -79,9 +81,10 @@ def log_of(home: Home, name: str) -> Path:
 
 
 def log_end(log: Path) -> str:
-    """The last lines of a log, and where the rest is."""
+    """The last lines of a log without passwords and terminal escapes, and where the rest is."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_NUM_LOG_LINES:] if log.exists() else []
-    return "\n".join([*(f"  | {line}" for line in lines), f"all of it: {log}"])
+    safe = (shown(without_password(line), _NUM_LINE_CHARACTERS) for line in lines)
+    return "\n".join([*(f"  | {line}" for line in safe), f"all of it: {log}"])
 
 
 def _exit_code(pid: int) -> str:

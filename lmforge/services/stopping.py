@@ -15,6 +15,7 @@ from lmforge.services.record import ServiceRecord, is_alive, read_records, write
 _STOP_ORDER = ("worker", "prefect", "mlflow")
 # A run that is asked to end does so within 3 s on an idle machine; half of this is its, the rest the service's.
 GRACE_SECONDS = 30.0
+_KILL_SECONDS, _POLL_SECONDS = 5.0, 0.05
 
 
 def stop_services(home: Home, say: Callable[[str], None]) -> list[str]:
@@ -51,14 +52,13 @@ def stop_process(record: ServiceRecord, grace_seconds: float = GRACE_SECONDS) ->
     if record.name == "worker":
         runs = _children(leader, recursive=False)
         _terminate(runs)
-        psutil.wait_procs(runs, timeout=grace_seconds / 2)
+        _wait(runs, grace_seconds / 2)
     _terminate([leader])
-    psutil.wait_procs([leader], timeout=max(1.0, deadline - time.monotonic()))
+    _wait([leader], max(1.0, deadline - time.monotonic()))
     family += _children(leader)
     # What its parent left behind, such as a web server whose supervisor is gone.
     _terminate(family)
-    _, left = psutil.wait_procs(family, timeout=max(1.0, deadline - time.monotonic()))
-    _kill(left)
+    _kill(_wait(family, max(1.0, deadline - time.monotonic())))
 
 
 def _rank(record: ServiceRecord) -> int:
@@ -89,4 +89,19 @@ def _kill(processes: Sequence[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(processes, timeout=5)
+    _wait(processes, _KILL_SECONDS)
+
+
+def _wait(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that still run after `seconds`. A zombie has ended; in a container maybe nobody ever takes it away."""
+    deadline = time.monotonic() + seconds
+    while (left := [process for process in processes if _runs(process)]) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return left
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -16,7 +16,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from lmforge.errors import InputError
-from lmforge.tokenization.tokenizer import PAD, load_tokenizer
+from lmforge.tokenization.tokenizer import load_tokenizer
 from models.objectives.sequence_classification import Example, SequenceClassification
 
 BATCH_SIZE = 64
@@ -53,7 +53,7 @@ class Classifier:
         """`[len(texts), num_labels]` float32, rows sum to 1."""
         encoded = [np.asarray(one.ids, dtype=np.int64) for one in self.tokenizer.encode_batch_fast(list(texts))]
         result = np.empty((len(texts), len(self.labels)), dtype=np.float32)
-        collator = SequenceClassification(pad=PAD)
+        collator = SequenceClassification(pad=self.model.config.pad_token_id or 0)
         with torch.inference_mode():
             for chosen in _by_length([len(ids) for ids in encoded]):
                 batch = collator.collate([Example(encoded[index], 0) for index in chosen])

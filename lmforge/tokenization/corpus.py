@@ -28,7 +28,8 @@ def tokenize(clean: Path, out: Path, settings: Tokenizer, block_length: int) -> 
     }
     num_tokens = sum(split.num_tokens for split in packed.values())
     num_words = sum(split.num_words for split in packed.values())
-    used = np.count_nonzero(sum(split.occurrences for split in packed.values())[NUM_SPECIAL:])
+    occurrences = np.sum([split.occurrences for split in packed.values()], axis=0)
+    used = np.count_nonzero(occurrences[NUM_SPECIAL:])
     facts = {
         "num_train_blocks": packed["train"].num_blocks,
         "num_validation_blocks": packed["validation"].num_blocks,
@@ -38,7 +39,7 @@ def tokenize(clean: Path, out: Path, settings: Tokenizer, block_length: int) -> 
         "unknown_share": sum(split.num_unknown for split in packed.values()) / max(num_tokens, 1),
         "vocabulary_used_share": float(used) / (vocab_size - NUM_SPECIAL),
         "vocab_size": vocab_size,
-        "max_token_id": int(max(np.flatnonzero(split.occurrences).max(initial=0) for split in packed.values())),
+        "max_token_id": int(np.flatnonzero(occurrences).max(initial=0)),
     }
     blocks = sum(split.num_blocks for split in packed.values())
     return Counts(read=blocks, kept=blocks, unit="blocks"), facts
@@ -52,5 +53,4 @@ def _texts(clean: Path, split: str, limit: int | None = None) -> Iterator[str]:
         # Every n-th document, not the first ones: sources follow one another in a corpus.
         rows = rows.gather_every(max(1, -(-rows.select(pl.len()).collect().item() // limit)))
     for frame in rows.collect_batches(maintain_order=True):
-        for text in frame["text"]:
-            yield text
+        yield from frame["text"]

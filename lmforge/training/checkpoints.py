@@ -44,7 +44,7 @@ def newest_checkpoint(directory: Path) -> Path | None:
 
 
 def write_checkpoint(target: Path, content: bytes | memoryview) -> None:
-    """Write a checkpoint whole or not at all. Raises OSError when the disk is full or does not hold what was written."""
+    """Write a checkpoint whole or not at all. Raises OSError when the disk is full or does not keep it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(content).hexdigest()
     _write(_checksum(target), digest.encode("ascii"))

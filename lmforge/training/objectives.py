@@ -15,9 +15,10 @@ def special_ids(tokenizer_dir: Path) -> Special:
     """Ids of the special tokens; raises InputError naming those that the tokenizer lacks."""
     tokenizer = load_tokenizer(tokenizer_dir)
     ids = {name: tokenizer.token_to_id(SPECIAL_TOKENS[f"{name}_token"]) for name in ("pad", "cls", "sep", "mask")}
-    if missing := [SPECIAL_TOKENS[f"{name}_token"] for name, number in ids.items() if number is None]:
+    found = {name: number for name, number in ids.items() if number is not None}
+    if missing := [SPECIAL_TOKENS[f"{name}_token"] for name in ids if name not in found]:
         raise InputError(f"{tokenizer_dir}: the tokenizer lacks {', '.join(missing)}")
-    return Special(**ids, vocab_size=tokenizer.get_vocab_size())
+    return Special(**found, vocab_size=tokenizer.get_vocab_size())
 
 
 def objective_of(settings: Pretraining | Finetuning, tokenizer_dir: Path) -> Objective:

@@ -71,6 +71,8 @@ def _run(spec: TrainingSpec, stop: StopRequest) -> int:
     )
     metrics = Metrics(spec, ValidationBatches(_rows(spec, "validation"), objective, settings.global_batch_size), stop)
     trainer = _trainer(spec, [metrics, Checkpoints(spec, stop), Progress(spec, metrics)])
+    # transformers loads a model in evaluation mode and Lightning leaves it there, without dropout.
+    module.train()
     try:
         trainer.fit(module, DataLoader(train, batch_size=None), ckpt_path=resumed, weights_only=True)
     except Stopped as stopped:

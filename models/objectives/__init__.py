@@ -1,11 +1,13 @@
 """Learning problems, one a file; `OBJECTIVES` finds them by name."""
 
+from collections.abc import Callable
+
 from models.objectives.base import Batch, Objective
 from models.objectives.causal_lm import CausalLM
 from models.objectives.masked_lm import MaskedLM
 from models.objectives.sequence_classification import SequenceClassification
 
-OBJECTIVES: dict[str, type[Objective]] = {
+OBJECTIVES: dict[str, Callable[..., Objective]] = {
     "masked_lm": MaskedLM,
     "causal_lm": CausalLM,
     "sequence_classification": SequenceClassification,

@@ -54,7 +54,7 @@ def test_impossible_ports(port: int) -> None:
 
 
 def test_all_ports_in_use() -> None:
-    with pytest.raises(InputError, match="ports 4200 to 4220 .* are all in use"):
+    with pytest.raises(InputError, match=r"ports 4200 to 4220 .* are all in use"):
         choose_port("127.0.0.1", None, 4200, frozenset(range(4200, 4221)))
 
 

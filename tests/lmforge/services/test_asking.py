@@ -23,13 +23,13 @@ HEARTBEAT_SECONDS = 1767225660
 class Answers(BaseHTTPRequestHandler):
     """The few answers of a Prefect server that are needed, with its demand for a token."""
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         if self.path.startswith("/api/csrf-token?client="):
             self._answer(200, {"token": f"for-{self.path.partition('=')[2]}"})
         else:
             self._answer(200 if self.path == "/api/health" else 503, True)
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         if self.headers["Prefect-Csrf-Token"] != f"for-{self.headers['Prefect-Csrf-Client']}":
             self._answer(403, {"detail": "Missing CSRF token."})

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from lmforge.errors import LmforgeError
@@ -48,9 +47,12 @@ def ended(record: ServiceRecord) -> None:
 
 
 def test_child_is_a_session_of_its_own_with_the_settings_of_the_home(home: Home) -> None:
-    code = "import os, sys; print(os.getsid(0) == os.getpid(), sys.stdin.read() == '', os.environ['PREFECT_HOME'], os.environ['X'])"
+    code = """
+import os, sys
+print(os.getsid(0) == os.getpid(), sys.stdin.read() == "", os.environ["X"], os.environ["PREFECT_HOME"])
+"""
     ended(launch(home, program(code, X="extra")))
-    assert log_of(home, "worker").read_text() == f"True True {home.path / 'prefect'} extra\n"
+    assert log_of(home, "worker").read_text() == f"True True extra {home.path / 'prefect'}\n"
 
 
 def test_child_runs_in_the_project_and_keeps_files_to_itself(home: Home) -> None:
@@ -100,7 +102,7 @@ def test_a_service_that_never_works_runs_into_the_limit(home: Home) -> None:
     with pytest.raises(LmforgeError, match="does not work after 0 s"):
         wait_until(lambda: False, home, record, print, timeout_seconds=0.1)
     stop_process(record)
-    assert not psutil.pid_exists(record.pid)
+    assert not is_alive(record)
 
 
 def test_loopback_never_goes_through_a_proxy(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,6 +112,15 @@ def test_loopback_never_goes_through_a_proxy(home: Home, monkeypatch: pytest.Mon
     assert merged["NO_PROXY"] == "internal.example,127.0.0.1,localhost,::1"
     assert merged["no_proxy"] == "127.0.0.1,localhost,::1"
     assert merged["PREFECT_API_URL"] == "here"
+
+
+def test_end_of_a_log_is_safe_to_show(tmp_path: Path) -> None:
+    log = tmp_path / "some.log"
+    log.write_bytes(b"cannot reach postgresql://me:hunter2@db\n\x1b[2J\xff" + 400 * b"x" + b"\n")
+    first, second, _ = log_end(log).splitlines()
+    assert first == "  | cannot reach postgresql://me:***@db"
+    assert second.startswith("  | \\x1b[2J")
+    assert len(second) < 320
 
 
 def test_end_of_a_log_that_is_not_there(tmp_path: Path) -> None:

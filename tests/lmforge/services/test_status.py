@@ -49,24 +49,24 @@ def test_registry_elsewhere_shows_no_password(home: Home, monkeypatch: pytest.Mo
 
 
 def full_document() -> dict[str, Any]:
-    def service(name: str, url: str | None) -> dict[str, Any]:
-        return {"name": name, "state": "running", "url": url, "since": "2026-01-01 00:00:00Z", "pid": 1, "log": "x"}
-
+    services = [("prefect", "http://p"), ("mlflow", "http://m"), ("worker", None)]
+    nightly = {"active": True, "cron": "0 3 * * *", "timezone": "Europe/Berlin"}
+    deployments = [
+        ("pipeline/nightly", False, "2026-01-02 02:00:00Z", [nightly]),
+        ("prepare/data", True, None, [{"active": False, "interval": 60.0}]),
+        ("pretrain/base-model", False, None, []),
+    ]
+    runs = [
+        (None, "pipeline", None, 0.0, "Pending"),
+        ("prepare/data", "prepare", "2026-01-01 00:00:00Z", 12.4, "Completed"),
+    ]
     return {
-        "services": [service("prefect", "http://p"), service("mlflow", "http://m"), service("worker", None)],
+        "services": [{"name": name, "state": "running", "url": url, "since": None} for name, url in services],
         "deployments": [
-            {
-                "name": "pipeline/nightly", "paused": False, "next_run": "2026-01-02 02:00:00Z",
-                "schedules": [{"active": True, "cron": "0 3 * * *", "timezone": "Europe/Berlin"}],
-            },
-            {"name": "prepare/data", "paused": True, "next_run": None, "schedules": [{"active": False, "interval": 60.0}]},
-            {"name": "pretrain/base-model", "paused": False, "next_run": None, "schedules": []},
+            dict(zip(("name", "paused", "next_run", "schedules"), row, strict=True)) for row in deployments
         ],
-        "runs": [
-            {"deployment": None, "flow": "pipeline", "started": None, "seconds": 0.0, "state": "Pending"},
-            {"deployment": "prepare/data", "flow": "prepare", "started": "2026-01-01 00:00:00Z", "seconds": 12.4, "state": "Completed"},
-        ],
-    }  # fmt: skip
+        "runs": [dict(zip(("deployment", "flow", "started", "seconds", "state"), row, strict=True)) for row in runs],
+    }
 
 
 def test_deployments_and_runs_in_columns() -> None:

@@ -16,7 +16,12 @@ from lmforge.services.record import ServiceRecord, is_alive, read_records, write
 from lmforge.services.stopping import forget, stop_process, stop_services
 
 SLEEP = "import time; time.sleep(60)"
-PARENT = f"import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {SLEEP!r}]); print(child.pid, flush=True); child.wait()"
+PARENT = f"""
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {SLEEP!r}])
+print(child.pid, flush=True)
+child.wait()
+"""
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
 # Tells in a file in which order the programs were asked to end.
 ORDERLY = """
@@ -63,12 +68,13 @@ def test_what_does_not_listen_is_killed() -> None:
 
 def test_runs_of_a_worker_end_before_it(tmp_path: Path) -> None:
     notes = tmp_path / "notes"
-    code = (
-        "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[3], sys.argv[1], 'run']);"
-        "exec(sys.argv[3])"
-    )
+    code = """
+import subprocess, sys
+run = subprocess.Popen([sys.executable, "-c", sys.argv[3], sys.argv[1], "run"], stdout=subprocess.PIPE)
+run.stdout.readline()
+exec(sys.argv[3])
+"""
     record, _ = start("worker", code, str(notes), "worker", ORDERLY)
-    time.sleep(1)
     stop_process(record)
     assert notes.read_text().split() == ["run", "worker"]
 

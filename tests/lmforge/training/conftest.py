@@ -1,0 +1,70 @@
+"""Training programs as real processes that are stopped by real signals.
+
+They are forked from a server that has the imports behind it, so that a start takes milliseconds and not seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lmforge.training.spec import TrainingSpec
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["lmforge.training.program", "torch._dynamo"])
+WALL_TIMES = ("train/seconds", "train/tokens_per_second")
+
+
+def _child(spec_file: str, errors: str) -> None:
+    from lmforge.training.__main__ import main
+
+    log = Path(errors).open("a", encoding="utf-8")  # noqa: SIM115
+    os.dup2(log.fileno(), 2)
+    sys.exit(main([spec_file]))
+
+
+class Program:
+    """Runs of one spec, one after the other."""
+
+    def __init__(self, spec: TrainingSpec) -> None:
+        self.spec = spec
+        spec.run_dir.mkdir(parents=True, exist_ok=True)
+        self.spec_file, self.errors = spec.run_dir / "spec.json", spec.run_dir / "errors.txt"
+        self.spec_file.write_text(spec.model_dump_json(), encoding="utf-8")
+
+    def run(self, stop_at: int | None = None, number: int = signal.SIGTERM) -> int:
+        """Exit code of a run that gets a signal once the metrics show the step `stop_at`."""
+        process = CONTEXT.Process(target=_child, args=(str(self.spec_file), str(self.errors)))
+        process.start()
+        while stop_at is not None and process.is_alive() and self.last_step() < stop_at:
+            time.sleep(0.001)
+        if stop_at is not None:
+            os.kill(process.pid, number)
+        process.join(120)
+        return process.exitcode
+
+    def last_step(self) -> int:
+        rows = self.rows() if self.spec.metrics_file.is_file() else []
+        return rows[-1]["step"] if rows else 0
+
+    def rows(self) -> list[dict[str, Any]]:
+        lines = self.spec.metrics_file.read_text(encoding="utf-8").splitlines(keepends=True)
+        rows = [json.loads(line) for line in lines if line.endswith("\n")]
+        return [{name: value for name, value in row.items() if name not in WALL_TIMES} for row in rows]
+
+    def weights(self) -> bytes:
+        return (self.spec.model_dir / "model.safetensors").read_bytes()
+
+
+@pytest.fixture
+def program() -> Callable[[TrainingSpec], Program]:
+    return Program
