@@ -89,6 +89,8 @@ class Home(BaseModel):
             "PREFECT_LOGGING_EXTRA_LOGGERS": "lmforge",
             "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
             "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
+            # A proxy has no business between our own processes.
+            "NO_PROXY": "127.0.0.1,localhost,::1",
             # Spinning OpenMP threads are many times slower when another process wants the core.
             "OMP_WAIT_POLICY": "passive",
             "TOKENIZERS_PARALLELISM": "false",

@@ -17,7 +17,7 @@ from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.workers.process import ProcessWorker
 
-from lmforge.services.programs import WORK_POOL
+from lmforge.services.clients import WORK_POOL
 
 ZOMBIES = "lmforge: crash runs without a heartbeat"
 # Runs send a heartbeat every 30 s, the least that Prefect allows: two may be missed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from importlib.metadata import version as library_version
 from pathlib import Path
@@ -58,6 +59,8 @@ def _log(run: Run, child: str, directory: Path, card: Path, example: str) -> str
     from mlflow.models import infer_signature
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+    # It looks for a licence and a card on a hub; the card is ours and is added below.
+    logging.getLogger("mlflow.transformers").setLevel(logging.ERROR)
     tracker = tracking.client(run.home)
     parts = {
         "model": AutoModelForSequenceClassification.from_pretrained(directory, local_files_only=True),

@@ -1,29 +1,49 @@
-"""Small real data that several tests train on: a tokenizer, token blocks, and labelled examples of three sections."""
-
-from __future__ import annotations
+"""Shared by all tests: a home in a temporary directory, set before Prefect or MLflow can be imported, and small real
+data to train on.
+"""
 
 import gzip
 import json
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
-from lmforge.recipe.schema import Finetuning, Pretraining, Tokenizer
-from lmforge.tokenization.packing import PackedSplit
-from lmforge.tokenization.tokenizer import train_tokenizer
-from lmforge.training.spec import TrainingSpec
+# At import, before any test module: Prefect reads its home when it is imported, and so does matplotlib.
+_HOME = Path(tempfile.mkdtemp(prefix="lmforge-tests-"))
+os.environ["LMFORGE_HOME"] = str(_HOME)
+os.environ.pop("MLFLOW_TRACKING_URI", None)
+os.environ.pop("PREFECT_API_URL", None)
+
+from lmforge.home import Home  # noqa: E402
+
+Home.find().prepare()
+
+import polars as pl  # noqa: E402
+
+from lmforge.recipe.schema import Finetuning, Pretraining, Tokenizer  # noqa: E402
+from lmforge.tokenization.packing import PackedSplit  # noqa: E402
+from lmforge.tokenization.tokenizer import train_tokenizer  # noqa: E402
+from lmforge.training.spec import TrainingSpec  # noqa: E402
 
 SAMPLE = Path(__file__).parent.parent / "examples" / "data" / "debian_descriptions.jsonl.gz"
 SECTIONS = ("games", "net", "text")
 LENGTH = 32
 
 
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A home of this test's own; the project is the repository."""
+    monkeypatch.setenv("LMFORGE_HOME", str(tmp_path / "home"))
+    return Home.find(Path(__file__).parents[1]).prepare()
+
+
 @pytest.fixture(scope="session")
 def descriptions() -> list[dict[str, Any]]:
-    """Every 100th package of the sample that belongs to one of the three sections."""
+    """Every 12th package of the three sections."""
     with gzip.open(SAMPLE, "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     return [row for row in rows if row["section"] in SECTIONS][::12]

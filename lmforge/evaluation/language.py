@@ -17,8 +17,8 @@ from lmforge.evaluation.figures import loss_figure
 from lmforge.evaluation.ngram import BigramModel
 from lmforge.recipe.schema import Pretraining
 from lmforge.tokenization.packing import read_blocks
-from lmforge.tokenization.tokenizer import NUM_SPECIAL
-from lmforge.training.batches import BlockRows, ValidationBatches
+from lmforge.tokenization.tokenizer import NUM_SPECIAL, PAD
+from lmforge.training.batches import ValidationBatches, language_rows
 from lmforge.training.objectives import objective_of
 from models.objectives import Batch
 from models.objectives.masked_lm import IGNORED
@@ -34,7 +34,8 @@ def evaluate_language_model(
     auto = AutoModelForCausalLM if settings.objective == "causal_lm" else AutoModelForMaskedLM
     network = auto.from_pretrained(model, local_files_only=True, trust_remote_code=False).eval()
     objective = objective_of(settings, model)
-    batches = list(ValidationBatches(BlockRows(tokens / "validation.npy"), objective, settings.global_batch_size))
+    rows = language_rows(settings, tokens / "validation.npy")
+    batches = list(ValidationBatches(rows, objective, settings.global_batch_size))
     totals: dict[str, float] = {}
     with torch.inference_mode():
         for batch in batches:
@@ -56,13 +57,20 @@ def draw_loss(metrics: Path, floors: dict[str, float], figure: Path) -> None:
 def _floors(train: np.ndarray, batches: list[Batch], vocab_size: int) -> dict[str, float]:
     counted = BigramModel.fit(train, vocab_size)
     if "labels" not in batches[0]:
-        blocks = np.concatenate([batch["input_ids"].numpy() for batch in batches])
+        blocks = _stack([batch["input_ids"] for batch in batches], PAD)
         return {"unigram": counted.unigram_loss(blocks), "bigram": counted.causal_loss(blocks)}
-    labels = np.concatenate([batch["labels"].numpy() for batch in batches])
-    shown = np.concatenate([batch["input_ids"].numpy() for batch in batches])
+    labels = _stack([batch["labels"] for batch in batches], IGNORED)
+    shown = _stack([batch["input_ids"] for batch in batches], PAD)
     hidden = labels != IGNORED
     blocks, special = np.where(hidden, labels, shown), range(NUM_SPECIAL)
     return {
         "unigram": counted.unigram_loss(blocks, hidden, special),
         "bigram": counted.masked_loss(blocks, hidden, special),
     }
+
+
+def _stack(parts: list[torch.Tensor], fill: int) -> np.ndarray:
+    """Batches of unequal width under one another, filled up on the right."""
+    widest = max(part.shape[1] for part in parts)
+    padded = [torch.nn.functional.pad(part, (0, widest - part.shape[1]), value=fill) for part in parts]
+    return torch.cat(padded).numpy()

@@ -61,8 +61,10 @@ class Optimization(Part):
 class Pretraining(Optimization):
     """Learning a language from the corpus."""
 
-    objective: Literal["masked_lm", "causal_lm"] = "masked_lm"
+    objective: Literal["masked_lm", "contrastive_masked_lm", "causal_lm"] = "masked_lm"
     mask_share: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    contrastive_weight: Annotated[float, Field(ge=0)] = 1.0
+    contrastive_temperature: Annotated[float, Field(gt=0)] = 0.07
 
 
 class Finetuning(Optimization):

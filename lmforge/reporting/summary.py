@@ -12,6 +12,7 @@ from lmforge.explaining import FIRST, REUSED
 from lmforge.home import Home
 from lmforge.reporting.lines import reason_words, size_words
 from lmforge.reporting.results import results_rows
+from lmforge.services.addresses import without_password
 from lmforge.services.record import mlflow_address
 
 NUMBERS = ("read", "kept", "repaired", "quarantined")
@@ -30,7 +31,8 @@ def print_summary(document: Mapping[str, Any], home: Home, console: Console | No
 
 
 def _stages(stages: list[Mapping[str, Any]]) -> Table:
-    table = Table("stage", "", "seconds", *NUMBERS, "wrote", box=None, pad_edge=False)
+    table = Table("stage", "", "seconds", *NUMBERS, "wrote", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.columns[0].no_wrap = True
     for column in table.columns[2:]:
         column.justify = "right"
     for stage in stages:
@@ -79,7 +81,7 @@ def _next(document: Mapping[str, Any], home: Home, console: Console) -> None:
         console.print(f"  {command}", soft_wrap=True)
         console.print(f"      {why}", style="dim")
     address, running = mlflow_address(home)
-    page = f"{address}/#/experiments/{document['experiment_id']}/runs/{document['run_id']}"
+    page = f"{without_password(address)}/#/experiments/{document['experiment_id']}/runs/{document['run_id']}"
     opened = "" if running else " (start it with `lmforge up`)"
     console.print(f"\nThis run in MLflow{opened}:\n  {page}", soft_wrap=True)
     console.print(f"Everything is in {home.path}", soft_wrap=True)

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from lmforge.errors import LmforgeError
-from lmforge.services.programs import WORK_POOL
+from lmforge.services.clients import WORK_POOL
 
 _TIMEOUT_SECONDS = 10.0
 _HEALTH_TIMEOUT_SECONDS = 2.0

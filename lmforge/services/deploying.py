@@ -7,8 +7,8 @@ import sys
 
 from lmforge.errors import InputError, LmforgeError
 from lmforge.home import Home
+from lmforge.services.clients import client_environment
 from lmforge.services.launching import environment, log_end, log_of
-from lmforge.services.programs import client_environment
 
 DEPLOY_TIMEOUT_SECONDS = 300
 

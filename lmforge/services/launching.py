@@ -21,7 +21,7 @@ from lmforge.services.programs import Program
 from lmforge.services.record import ServiceRecord, is_alive
 from lmforge.wording import shown
 
-HEALTH_TIMEOUT_SECONDS = 120.0
+_HEALTH_TIMEOUT_SECONDS = 120.0
 _POLL_SECONDS = 0.25
 _TELL_EVERY_SECONDS = 10.0
 _NUM_LOG_LINES, _NUM_LINE_CHARACTERS = 15, 300
@@ -49,7 +49,7 @@ def wait_until(
     home: Home,
     record: ServiceRecord,
     say: Callable[[str], None],
-    timeout_seconds: float = HEALTH_TIMEOUT_SECONDS,
+    timeout_seconds: float = _HEALTH_TIMEOUT_SECONDS,
 ) -> None:
     """Return when the service works. Raises LmforgeError with the end of its log when it died or takes too long."""
     begin = told = time.monotonic()

@@ -1,16 +1,13 @@
-"""The command line, environment and address of each service; how to run them is launching.py's business."""
+"""The command line, environment and address of each server; how to run them is launching.py's business."""
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from lmforge.home import Home
 from lmforge.services.addresses import LOOPBACK_HOSTS, url_of
-
-WORK_POOL = "lmforge"
 
 
 class Program(NamedTuple):
@@ -54,23 +51,6 @@ def mlflow_server(home: Home, host: str, port: int) -> Program:
 def is_remote(tracking_uri: str) -> bool:
     """Whether an MLflow server elsewhere keeps the runs; then there is none to start here."""
     return urlsplit(tracking_uri).scheme in ("http", "https")
-
-
-def worker(home: Home, api: str) -> Program:
-    """The process that starts the due runs, one at a time: two trainings would share the cores of one machine."""
-    command = [*_python("prefect"), "worker", "start", "--pool", WORK_POOL, "--limit", "1", "--name", "lmforge"]
-    return Program("worker", command, client_environment(home, api))
-
-
-def client_environment(home: Home, api: str) -> dict[str, str]:
-    """What a program needs to reach our server, and its flows to find the project."""
-    return {
-        "PREFECT_API_URL": api,
-        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
-        "LMFORGE_PROJECT": str(home.project),
-        # Runs start in a temporary directory; `import flows` has to find this project's.
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(home.project), os.environ.get("PYTHONPATH")))),
-    }
 
 
 def _python(module: str) -> list[str]:

@@ -14,15 +14,16 @@ from lmforge.errors import InputError
 from lmforge.home import Home
 from lmforge.services.addresses import check_host, choose_port
 from lmforge.services.asking import is_healthy, worker_polls
+from lmforge.services.clients import worker
 from lmforge.services.deploying import check_project, deploy
 from lmforge.services.launching import launch, wait_until
 from lmforge.services.locking import only_one
-from lmforge.services.programs import Program, is_remote, mlflow_server, prefect_server, worker
-from lmforge.services.record import ServiceRecord, is_alive, read_records, write_records
+from lmforge.services.programs import Program, is_remote, mlflow_server, prefect_server
+from lmforge.services.record import MLFLOW_PORT, ServiceRecord, is_alive, read_records, write_records
 from lmforge.services.stopping import forget, stop_process
 
 Say = Callable[[str], None]
-_PREFECT_PORT, _MLFLOW_PORT = 4200, 5000
+_PREFECT_PORT = 4200
 
 
 class Wanted(NamedTuple):
@@ -72,7 +73,7 @@ def _missing_servers(home: Home, wanted: Wanted, running: dict[str, ServiceRecor
     taken: frozenset[int] = frozenset()
     for name, asked, usual, build in (
         ("prefect", wanted.prefect_port, _PREFECT_PORT, prefect_server),
-        ("mlflow", wanted.mlflow_port, _MLFLOW_PORT, mlflow_server),
+        ("mlflow", wanted.mlflow_port, MLFLOW_PORT, mlflow_server),
     ):
         if name in running:
             _check_moved(running[name], asked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,11 @@ SPLITS = ("train", "validation")
 
 def tokenize(clean: Path, out: Path, settings: Tokenizer, block_length: int) -> tuple[Counts, dict[str, Any]]:
     """Write `tokenizer/`, `train.npy` and `validation.npy` to `out`; return block counts and facts for the suite."""
-    sample = _texts(clean, "train", settings.max_training_documents)
+    sample = Texts(clean, "train", settings.max_training_documents)
     tokenizer = train_tokenizer(sample, settings, block_length, out / "tokenizer")
     vocab_size = tokenizer.get_vocab_size()
     packed = {
-        split: PackedSplit(out / f"{split}.npy", vocab_size).pack(_texts(clean, split), tokenizer, block_length)
+        split: PackedSplit(out / f"{split}.npy", vocab_size).pack(Texts(clean, split), tokenizer, block_length)
         for split in SPLITS
     }
     num_tokens = sum(split.num_tokens for split in packed.values())
@@ -45,12 +46,20 @@ def tokenize(clean: Path, out: Path, settings: Tokenizer, block_length: int) -> 
     return Counts(read=blocks, kept=blocks, unit="blocks"), facts
 
 
-def _texts(clean: Path, split: str, limit: int | None = None) -> Iterator[str]:
-    import polars as pl
+@dataclass(frozen=True)
+class Texts:
+    """The documents of a split in order, read anew by every loop over them; with a limit, about so many of them."""
 
-    rows = scan(clean).filter(pl.col("split") == split).select("text")
-    if limit is not None:
-        # Every n-th document, not the first ones: sources follow one another in a corpus.
-        rows = rows.gather_every(max(1, -(-rows.select(pl.len()).collect().item() // limit)))
-    for frame in rows.collect_batches(maintain_order=True):
-        yield from frame["text"]
+    clean: Path
+    split: str
+    limit: int | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        import polars as pl
+
+        rows = scan(self.clean).filter(pl.col("split") == self.split).select("text")
+        if self.limit is not None:
+            # Every n-th document, not the first ones: sources follow one another in a corpus.
+            rows = rows.gather_every(max(1, -(-rows.select(pl.len()).collect().item() // self.limit)))
+        for frame in rows.collect_batches(maintain_order=True):
+            yield from frame["text"]

@@ -31,9 +31,11 @@ class PackedSplit:
     def pack(self, texts: Iterable[str], tokenizer: FastTokenizer, block_length: int) -> PackedSplit:
         """Write `[num_blocks, block_length]` uint16 to the .npy file at `path`; memory stays flat."""
         raw = self.path.with_suffix(".raw")
+        lengths = [np.zeros(1, dtype=np.int64)]
         with raw.open("wb") as file:
             for batch in _batches(texts):
-                ids = _encode(tokenizer, batch)
+                ids, documents = _encode(tokenizer, batch)
+                lengths.append(documents)
                 self.num_words += sum(len(text.split()) for text in batch)
                 self.num_tokens += len(ids)
                 self.occurrences += np.bincount(ids, minlength=len(self.occurrences))
@@ -45,11 +47,18 @@ class PackedSplit:
             blocks.reshape(-1)[:] = tokens[: self.num_blocks * block_length]
             blocks.flush()
         raw.unlink()
+        ends = np.concatenate(lengths).cumsum()
+        np.save(document_file(self.path), ends[ends <= self.num_blocks * block_length])
         return self
 
     @property
     def num_unknown(self) -> int:
         return int(self.occurrences[UNK])
+
+
+def document_file(blocks: Path) -> Path:
+    """Beside a file of blocks: where documents begin and end in its stream of tokens, int64 [num_documents + 1]."""
+    return blocks.with_name(f"{blocks.stem}_documents.npy")
 
 
 def read_blocks(path: Path) -> np.ndarray:
@@ -64,6 +73,7 @@ def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _encode(tokenizer: FastTokenizer, texts: list[str]) -> np.ndarray:
-    encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=True)
-    return np.concatenate([np.asarray(one.ids, dtype=np.int64) for one in encoded])
+def _encode(tokenizer: FastTokenizer, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """All ids of the texts in a row, and how many each text has."""
+    encoded = [np.asarray(one.ids, dtype=np.int64) for one in tokenizer.encode_batch_fast(texts)]
+    return np.concatenate(encoded), np.array([len(ids) for ids in encoded])

@@ -5,7 +5,10 @@ Both kinds share five special tokens with fixed ids, so that every objective and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import string
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tokenizers import Tokenizer as FastTokenizer
@@ -24,15 +27,18 @@ SPECIAL_TOKENS = {
 NUM_SPECIAL = len(SPECIAL_TOKENS)
 PAD, UNK, CLS, SEP, MASK = range(NUM_SPECIAL)
 TOKENIZER_FILE = "tokenizer.json"
+# As in BERT's own vocabulary: rarer characters are unknown instead of filling the vocabulary.
+MAX_ALPHABET = 1000
 
 
 def train_tokenizer(texts: Iterable[str], settings: Tokenizer, max_seq_length: int, out: Path) -> FastTokenizer:
     """Learn the vocabulary from `texts` and save the tokenizer to `out` in the form of `transformers`.
 
+    The same texts give the same bytes. `texts` are read twice; an iterator is held in memory for that.
     Raises InputError when the text is too small for the vocabulary asked for.
     """
-    tokenizer, trainer = _wordpiece(settings) if settings.kind == "wordpiece" else _byte_level_bpe(settings)
-    tokenizer.train_from_iterator(texts, trainer)
+    learn = _wordpiece if settings.kind == "wordpiece" else _byte_level_bpe
+    tokenizer = learn(list(texts) if isinstance(texts, Iterator) else texts, settings)
     if (found := tokenizer.get_vocab_size()) < settings.vocab_size:
         raise InputError(
             f"tokenizer.vocab_size: {settings.vocab_size} asked for, but the clean corpus yields only {found} distinct "
@@ -48,31 +54,64 @@ def train_tokenizer(texts: Iterable[str], settings: Tokenizer, max_seq_length: i
 def load_tokenizer(directory: Path) -> FastTokenizer:
     """The fast tokenizer of a tokenizer or model directory, without importing transformers.
 
-    "[SEP]" in a text is text, never the special token. Raises InputError when there is none that can be read.
+    "[SEP]" in a text is text, never the special token. Raises InputError when there is none.
     """
     path = directory / TOKENIZER_FILE
     if not path.is_file():
         raise InputError(f"{directory}: no tokenizer here ({TOKENIZER_FILE} is missing)")
-    try:
-        tokenizer = FastTokenizer.from_str(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not a tokenizer: {error}") from error
+    tokenizer = FastTokenizer.from_file(str(path))
     tokenizer.encode_special_tokens = True
     return tokenizer
 
 
-def _wordpiece(settings: Tokenizer) -> tuple[FastTokenizer, trainers.Trainer]:
-    tokenizer = FastTokenizer(models.WordPiece(unk_token=SPECIAL_TOKENS["unk_token"]))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=settings.lowercase, strip_accents=False)
+def _wordpiece(texts: Iterable[str], settings: Tokenizer) -> FastTokenizer:
+    normalizer = normalizers.BertNormalizer(lowercase=settings.lowercase, strip_accents=False)
+    alphabet = _alphabet(texts, normalizer)
+    # The trainer numbers continuing characters in the order of a hash table, another one in each process, and breaks
+    # ties between merges by number. As special tokens they have their number before it starts.
+    continuing = [f"##{character}" for character in alphabet if not _stands_alone(character)]
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=settings.vocab_size,
+        special_tokens=[*SPECIAL_TOKENS.values(), *continuing],
+        initial_alphabet=alphabet,
+        limit_alphabet=len(alphabet),
+        show_progress=False,
+    )
+    learned = _wordpiece_of({}, normalizer)
+    learned.train_from_iterator(texts, trainer)
+    tokenizer = _wordpiece_of(learned.get_vocab(with_added_tokens=False), normalizer)
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS.values()))
+    return tokenizer
+
+
+def _wordpiece_of(vocabulary: dict[str, int], normalizer: normalizers.Normalizer) -> FastTokenizer:
+    tokenizer = FastTokenizer(models.WordPiece(vocabulary, unk_token=SPECIAL_TOKENS["unk_token"]))
+    tokenizer.normalizer = normalizer
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=settings.vocab_size, special_tokens=list(SPECIAL_TOKENS.values()), show_progress=False
-    )
-    return tokenizer, trainer
+    return tokenizer
 
 
-def _byte_level_bpe(settings: Tokenizer) -> tuple[FastTokenizer, trainers.Trainer]:
+def _alphabet(texts: Iterable[str], normalizer: normalizers.Normalizer) -> list[str]:
+    """The most frequent characters of the normalized texts, sorted."""
+    raw: Counter[str] = Counter()
+    for text in texts:
+        raw.update(text)
+    counts: Counter[str] = Counter()
+    for character, count in raw.items():
+        for normalized in normalizer.normalize_str(character):
+            counts[normalized] += count
+    ordered = sorted((one for one in counts if not one.isspace()), key=lambda one: (-counts[one], one))
+    return sorted(ordered[:MAX_ALPHABET])
+
+
+def _stands_alone(character: str) -> bool:
+    """Whether a character is always a word of its own: punctuation and, by and large, ideographs."""
+    category = unicodedata.category(character)
+    return character in string.punctuation or category.startswith("P") or "CJK" in unicodedata.name(character, "")
+
+
+def _byte_level_bpe(texts: Iterable[str], settings: Tokenizer) -> FastTokenizer:
     tokenizer = FastTokenizer(models.BPE(unk_token=None))
     if settings.lowercase:
         tokenizer.normalizer = normalizers.Lowercase()
@@ -85,7 +124,8 @@ def _byte_level_bpe(settings: Tokenizer) -> tuple[FastTokenizer, trainers.Traine
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    return tokenizer, trainer
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
 
 
 def _save(tokenizer: FastTokenizer, max_seq_length: int, out: Path) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 from torch.utils.data import IterableDataset
 
 from lmforge.errors import InputError
-from lmforge.tokenization.packing import read_blocks
+from lmforge.recipe.schema import Pretraining
+from lmforge.tokenization.packing import document_file, read_blocks
 from lmforge.tokenization.tokenizer import load_tokenizer
 from models.objectives import Batch, Objective
 from models.objectives.sequence_classification import Example
@@ -19,6 +20,8 @@ from models.objectives.sequence_classification import Example
 # Batches are cut from pools of this many batches that are sorted by length: longer pools pad less, shorter mix more.
 POOL_BATCHES = 50
 VALIDATION_SEED = 0
+# Halves of fewer tokens say too little to be told apart.
+MIN_DOCUMENT_TOKENS = 16
 
 
 class Rows(Protocol):
@@ -53,6 +56,26 @@ class BlockRows:
         return np.asarray(self.blocks[np.sort(indices)])
 
 
+class DocumentRows:
+    """Whole documents in the stream of token blocks, without their special tokens; very short ones are left out."""
+
+    def __init__(self, path: Path, max_length: int) -> None:
+        self.tokens = read_blocks(path).reshape(-1)
+        ends = np.load(document_file(path), allow_pickle=False)
+        self.starts, self.stops = ends[:-1] + 1, ends[1:] - 1  # without [CLS] and [SEP]
+        long_enough = self.stops - self.starts >= MIN_DOCUMENT_TOKENS
+        self.starts, self.stops = self.starts[long_enough], self.stops[long_enough]
+        if len(self.starts) == 0:
+            raise InputError(f"{path}: no document of {MIN_DOCUMENT_TOKENS} tokens in it; add longer texts")
+        self.lengths = np.minimum(self.stops - self.starts, max_length)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def take(self, indices: np.ndarray) -> list[np.ndarray]:
+        return [np.asarray(self.tokens[self.starts[index] : self.stops[index]], dtype=np.int64) for index in indices]
+
+
 class ExampleRows:
     """Labelled texts of a Parquet file, encoded once and cut at `max_seq_length`."""
 
@@ -81,6 +104,13 @@ class ExampleRows:
 
     def take(self, indices: np.ndarray) -> list[Example]:
         return [self.examples[index] for index in indices]
+
+
+def language_rows(settings: Pretraining, path: Path) -> Rows:
+    """The rows that a pre-training objective learns from, of one split's blocks."""
+    if settings.objective == "contrastive_masked_lm":
+        return DocumentRows(path, 2 * settings.max_seq_length)
+    return BlockRows(path)
 
 
 def epoch_batches(rows: Rows, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:

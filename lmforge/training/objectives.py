@@ -28,4 +28,13 @@ def objective_of(settings: Pretraining | Finetuning, tokenizer_dir: Path) -> Obj
         return OBJECTIVES["sequence_classification"](pad=special.pad)
     if settings.objective == "masked_lm":
         return OBJECTIVES["masked_lm"](special, num_special=NUM_SPECIAL, mask_share=settings.mask_share)
+    if settings.objective == "contrastive_masked_lm":
+        return OBJECTIVES["contrastive_masked_lm"](
+            special,
+            num_special=NUM_SPECIAL,
+            mask_share=settings.mask_share,
+            max_seq_length=settings.max_seq_length,
+            temperature=settings.contrastive_temperature,
+            weight=settings.contrastive_weight,
+        )
     return OBJECTIVES[settings.objective]()

@@ -19,7 +19,8 @@ from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from lmforge.errors import InputError, TrainingError
-from lmforge.training.batches import BlockRows, ExampleRows, Rows, TrainingBatches, ValidationBatches
+from lmforge.recipe.schema import Pretraining
+from lmforge.training.batches import ExampleRows, Rows, TrainingBatches, ValidationBatches, language_rows
 from lmforge.training.callbacks import AtomicCheckpointIO, Checkpoints, Metrics, Progress
 from lmforge.training.checkpoints import newest_checkpoint, step_of
 from lmforge.training.objectives import objective_of, special_ids
@@ -159,9 +160,9 @@ def _rows(spec: TrainingSpec, split: str) -> Rows:
     path = spec.data / f"{split}.{kind}"
     if not path.is_file():
         raise InputError(f"{path}: no such file; `data` needs train.{kind} and validation.{kind}")
-    if spec.labels:
-        return ExampleRows(path, spec.tokenizer, spec.labels, spec.settings.max_seq_length)
-    return BlockRows(path)
+    if isinstance(spec.settings, Pretraining):
+        return language_rows(spec.settings, path)
+    return ExampleRows(path, spec.tokenizer, spec.labels, spec.settings.max_seq_length)
 
 
 def _quiet() -> None:

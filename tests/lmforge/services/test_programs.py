@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from lmforge.home import Home
-from lmforge.services.programs import Program, client_environment, is_remote, mlflow_server, prefect_server, worker
+from lmforge.services.programs import Program, is_remote, mlflow_server, prefect_server
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("PYTHONPATH", raising=False)
     return Home(project=tmp_path, path=tmp_path / "home")
 
 
@@ -44,15 +42,6 @@ def test_password_of_the_database_is_in_no_command_line(home: Home, monkeypatch:
     program = mlflow_server(home, "127.0.0.1", 5050)
     assert "hunter2" not in " ".join(program.command)
     assert "hunter2" in program.environment["MLFLOW_BACKEND_STORE_URI"]
-
-
-def test_worker_reports_to_our_server_and_imports_our_flows(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = worker(home, "http://127.0.0.1:4242/api")
-    assert (option(program, "--pool"), option(program, "--limit")) == ("lmforge", "1")
-    assert program.environment["PREFECT_API_URL"] == "http://127.0.0.1:4242/api"
-    assert program.environment["LMFORGE_PROJECT"] == program.environment["PYTHONPATH"] == str(home.project)
-    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
-    assert client_environment(home, "x")["PYTHONPATH"] == f"{home.project}{os.pathsep}/elsewhere"
 
 
 def test_remote_tracking() -> None:
