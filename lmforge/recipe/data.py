@@ -72,7 +72,9 @@ class LabelledData(Part):
     labels: tuple[str, ...] = Field(default=(), description="labels to keep; empty keeps all")
     validation_share: Share = 0.1
     test_share: Share = 0.15
-    max_train_examples: Positive | None = Field(default=None, description="use only so many of the training examples")
+    max_train_examples_per_label: Positive | None = Field(
+        default=None, description="train on only so many examples of each label; the rest stays out of all splits"
+    )
     max_words: Positive = Field(default=100_000, description="longer examples are quarantined")
     encoding: str = "utf-8"
 

@@ -77,7 +77,7 @@ def split_examples(examples: Sequence[Example], data: LabelledData) -> tuple[dic
             splits[_draw(example.group, data)].append(example)
     else:
         splits = _without_leaks({name: pools.get(name, []) for name in SPLITS}, data.group is not None, rejected)
-    splits["train"] = _at_most(splits["train"], data.max_train_examples, rejected)
+    splits["train"] = _at_most(splits["train"], data.max_train_examples_per_label, rejected)
     _check_splits(splits)
     return splits, rejected
 
@@ -144,10 +144,16 @@ def _without_leaks(
 
 
 def _at_most(train: list[Example], limit: int | None, rejected: list[Rejected]) -> list[Example]:
-    if limit is None or len(train) <= limit:
+    """At most `limit` examples of each label."""
+    if limit is None:
         return train
+    num_drawn: Counter[str] = Counter()
+    drawn = set()
     # By hash, not the first ones: files are often sorted, and a larger limit keeps the same examples.
-    drawn = {example.id for example in sorted(train, key=lambda example: bucket(_ORDER_SALT, example.id))[:limit]}
+    for example in sorted(train, key=lambda example: bucket(_ORDER_SALT, example.id)):
+        if num_drawn[example.label] < limit:
+            num_drawn[example.label] += 1
+            drawn.add(example.id)
     return _sieve(train, lambda example: None if example.id in drawn else "over_max_train_examples", rejected)
 
 

@@ -1,9 +1,9 @@
 """Masked language modelling that also learns what a document is about, in one forward pass.
 
 A window of a document is cut into halves, each a row. Beside the masked tokens, the mean of a half's hidden states has
-to find its other half among those of the batch (InfoNCE: van den Oord et al. 2018, eq. 4; with masked language modelling
-on spans of one document: Giorgi et al. 2021, DeCLUTR, eq. 1 and 5). Masking hides local clues and rewards grammar first;
-the contrast rewards topical words from the first step, which small networks and short runs would not reach otherwise.
+to find its other half among those of the batch (InfoNCE: van den Oord et al. 2018, eq. 4; beside masked language
+modelling, on spans of one document: Giorgi et al. 2021, DeCLUTR, section 3). Masked tokens reward grammar first; the
+contrast rewards topical words from the first step, which small networks and short runs would not reach otherwise.
 """
 
 from __future__ import annotations

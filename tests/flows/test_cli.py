@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,7 @@ def lmforge(project, *arguments):
     return subprocess.run(
         [sys.executable, "-m", "flows.cli", *arguments],
         cwd=project,
-        env=environment | {"PYTHONPATH": os.getcwd(), "COLUMNS": "80", "NO_COLOR": "1"},
+        env=environment | {"PYTHONPATH": str(Path.cwd()), "COLUMNS": "80", "NO_COLOR": "1"},
         capture_output=True,
         text=True,
         check=False,

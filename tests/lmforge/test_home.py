@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_settings_keep_the_libraries_inside_and_quiet(tmp_path):
         name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "DO_NOT", "OMP"))
     }
     environment.pop("LMFORGE_HOME", None)
-    environment |= {"OMP_WAIT_POLICY": "active", "PYTHONPATH": os.getcwd()}
+    environment |= {"OMP_WAIT_POLICY": "active", "PYTHONPATH": str(Path.cwd())}
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )

@@ -106,7 +106,7 @@ def test_key_does_not_depend_on_the_place_of_the_project(recipe_path, home, tmp_
 
 def test_missing_source_is_named(recipe_path, home):
     recipe = load_recipe(recipe_path, ["corpus.sources.0.path=data/descriptons.jsonl"])
-    with pytest.raises(InputError, match="descriptions.jsonl"):
+    with pytest.raises(InputError, match=r"descriptions\.jsonl"):
         plan_stages(recipe, home)
 
 

@@ -1,4 +1,4 @@
-"""A scheduled run for real: the services come up, the server plans the nights, the worker runs the deployed pipeline."""
+"""A schedule for real: services come up, the server plans the nights, the worker runs the deployed pipeline."""
 
 import json
 import os
@@ -74,8 +74,9 @@ def test_server_creates_the_runs_of_the_nightly_schedule(api):
 
 
 def test_worker_finishes_a_triggered_run_and_the_version_appears(project, api):
+    trigger = ["deployment", "run", "pipeline/nightly", "--param", "recipe=recipes/tiny.yaml"]
     subprocess.run(
-        [sys.executable, "-m", "prefect", "deployment", "run", "pipeline/nightly", "--param", "recipe=recipes/tiny.yaml"],
+        [sys.executable, "-m", "prefect", *trigger],
         cwd=project, env=environment() | {"PREFECT_API_URL": api}, check=True, capture_output=True,
     )  # fmt: skip
 

@@ -86,9 +86,10 @@ def test_labels_that_are_not_asked_for_go() -> None:
 
 def test_a_cap_draws_a_stable_part_of_training_only() -> None:
     whole, _ = split_examples(MANY, ONE)
-    fifty, rejected = split_examples(MANY, ONE.model_copy(update={"max_train_examples": 50}))
-    hundred, _ = split_examples(MANY, ONE.model_copy(update={"max_train_examples": 100}))
-    assert len(fifty["train"]) == 50 and set(fifty["train"]) < set(hundred["train"]) < set(whole["train"])
+    fifty, rejected = split_examples(MANY, ONE.model_copy(update={"max_train_examples_per_label": 25}))
+    hundred, _ = split_examples(MANY, ONE.model_copy(update={"max_train_examples_per_label": 50}))
+    assert Counter(example.label for example in fifty["train"]) == {"a": 25, "b": 25}
+    assert set(fifty["train"]) < set(hundred["train"]) < set(whole["train"])
     assert (fifty["test"], fifty["validation"]) == (whole["test"], whole["validation"])
     assert {item.reason for item in rejected} == {"over_max_train_examples"}
     assert len(rejected) == len(whole["train"]) - 50

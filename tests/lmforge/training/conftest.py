@@ -68,3 +68,12 @@ class Program:
 @pytest.fixture
 def program() -> Callable[[TrainingSpec], Program]:
     return Program
+
+
+@pytest.fixture(autouse=True)
+def handlers():
+    """Put the handlers of this process back: the program sets its own when it is called here."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)

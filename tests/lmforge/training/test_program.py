@@ -170,7 +170,8 @@ def test_dropout_acts_from_the_first_step_of_fine_tuning(make_spec, program, bas
     ],
 )
 def test_loss_falls_for_every_fitting_pair(make_spec, program, objective, architecture):
-    done = program(make_spec(objective=objective, architecture=architecture, max_steps=60, learning_rate=5e-4))
+    settings = {"max_steps": 60, "global_batch_size": 32, "learning_rate": 1e-3, "eval_every_n_steps": 60}
+    done = program(make_spec(objective=objective, architecture=architecture, **settings))
     assert done.run() == 0, done.errors.read_text(encoding="utf-8")
     losses = [row["train/loss"] for row in done.rows() if "train/loss" in row]
     assert sum(losses[-15:]) < sum(losses[:15]) * 0.98
