@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from lmforge.errors import LmforgeError
@@ -54,8 +56,17 @@ def summarize(run: Run) -> dict[str, Any]:
         "name": run.recipe.name,
         "experiment_id": run.experiment_id,
         "stages": stages,
+        "language": _language(stages),
         "tasks": tasks,
     }
+
+
+def _language(stages: list[dict[str, Any]]) -> dict[str, Any] | None:
+    for stage in stages:
+        if stage["name"] == "evaluate-language":
+            evidence: dict[str, Any] = json.loads((Path(stage["path"]) / "metrics.json").read_text(encoding="utf-8"))
+            return evidence
+    return None
 
 
 def _note(run: Run, message: str) -> None:

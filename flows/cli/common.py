@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +15,7 @@ import typer
 from lmforge.errors import InputError
 from lmforge.home import Home
 
+INTERRUPTED, TERMINATED = 130, 143
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, all else on standard error.")]
 RecipePath = Annotated[Path, typer.Argument(help="Recipe file.", show_default=False)]
 Overrides = Annotated[
@@ -35,6 +38,16 @@ def recipe_in_project(home: Home, recipe: Path) -> str:
     if not path.is_relative_to(home.project):
         raise InputError(f"{recipe}: outside the project {home.project}; copy it there, or change to its project")
     return path.relative_to(home.project).as_posix()
+
+
+def unfinished_run(home: Home) -> dict[str, Any]:
+    """What the run of this process has done so far, with the command that goes on; empty if it started none."""
+    for owner in home.runs.glob("*/process.json"):
+        summary = owner.with_name("summary.json")
+        if json.loads(owner.read_text(encoding="utf-8"))["pid"] == os.getpid() and summary.is_file():
+            document: dict[str, Any] = json.loads(summary.read_text(encoding="utf-8"))
+            return document | {"resume": shlex.join(["lmforge", *sys.argv[1:]])}
+    return {}
 
 
 def say(text: str = "") -> None:

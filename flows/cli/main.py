@@ -10,9 +10,10 @@ from types import FrameType
 import typer
 
 from flows.cli import doctor, history, plan, predict, run, services, validate
+from flows.cli.common import INTERRUPTED, TERMINATED, unfinished_run
 from lmforge.errors import InputError, LmforgeError
+from lmforge.home import Home
 
-INTERRUPTED, TERMINATED = 130, 143
 # Typer carries a copy of click whose names are private; this is the base of all its errors about usage.
 UsageProblem: type[Exception] = typer.BadParameter.__mro__[2]
 
@@ -38,15 +39,16 @@ def main() -> None:
         code = _failed(error.format_message(), InputError.exit_code)  # type: ignore[attr-defined]
     except (KeyboardInterrupt, typer.Abort):
         code = _failed("interrupted; the same command goes on where it stopped", INTERRUPTED)
-    except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else TERMINATED
+    except SystemExit:
+        code = _failed("terminated; the same command goes on where it stopped", TERMINATED)
     sys.exit(code)
 
 
 def _failed(message: str, code: int) -> int:
     print(f"lmforge: {message}", file=sys.stderr)
     if "--json" in sys.argv:
-        print(json.dumps({"status": "failed", "exit_code": code, "error": message}, indent=2))
+        document = unfinished_run(Home.find()) | {"exit_code": code, "error": message}
+        print(json.dumps({"status": "failed"} | document, indent=2))
     return code
 
 

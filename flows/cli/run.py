@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.common import Json, Overrides, RecipePath, emit, recipe_in_project
+from flows.cli.common import TERMINATED, Json, Overrides, RecipePath, emit, recipe_in_project
 from lmforge.home import Home
 
 
@@ -41,7 +41,12 @@ def _walk(home: Home, recipe: str, overrides: list[str], verbose: bool) -> dict[
     from flows.logs import show_progress
 
     show_progress(verbose)
+    from prefect.exceptions import TerminationSignal
+
     from flows.pipeline import pipeline
 
-    result: dict[str, Any] = pipeline(recipe, overrides)
+    try:
+        result: dict[str, Any] = pipeline(recipe, overrides)
+    except TerminationSignal as error:
+        raise SystemExit(TERMINATED) from error
     return result | {"status": "finished"}

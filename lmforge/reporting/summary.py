@@ -25,6 +25,8 @@ def print_summary(document: Mapping[str, Any], home: Home, console: Console | No
     console.print(_stages(document["stages"]))
     for line in _notes(document["stages"]):
         console.print(line, soft_wrap=True, style="dim")
+    if document.get("language"):
+        _language(document["language"], console)
     for task in document["tasks"]:
         _task(task, console)
     _next(document, home, console)
@@ -53,6 +55,17 @@ def _notes(stages: list[Mapping[str, Any]]) -> Iterator[str]:
     for stage in stages:
         if not stage["cached"] and stage["why"] != FIRST:
             yield f"{stage['name']} ran because {stage['why']}"
+
+
+def _language(language: Mapping[str, Any], console: Console) -> None:
+    head = f"\nlanguage model: nats a token on {language['num_predicted_tokens']:,} held-out tokens, less is better"
+    console.print(head, style="bold")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    losses = {"this model": language["model"]["loss"]}
+    losses |= {f"{name} counts": loss for name, loss in language["floors"].items()}
+    for name, loss in sorted(losses.items(), key=lambda item: item[1]):
+        table.add_row(f"  {name}", f"{loss:.3f}", style="bold" if name == "this model" else None)
+    console.print(table)
 
 
 def _task(task: Mapping[str, Any], console: Console) -> None:

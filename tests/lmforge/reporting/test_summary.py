@@ -33,6 +33,7 @@ DOCUMENT = {
         stage("finetune-section", False, "finetuning.learning_rate: 0.001 to 0.002"),
         stage("evaluate-section", False),
     ],
+    "language": {"num_predicted_tokens": 7000, "model": {"loss": 4.5}, "floors": {"unigram": 6.5, "bigram": 3.9}},
     "tasks": [
         {
             "task": "section",
@@ -73,6 +74,12 @@ def test_results_are_ordered_whoever_wins(text):
     names = [line.strip() for line in text.splitlines() if "95 % interval" in line]
     assert [name.split("  ")[0] for name in names] == ["TF-IDF + linear", "this model", "majority class"]
     assert "registered as quickstart-section version 2 (challenger, champion)" in text
+
+
+def test_language_model_stands_beside_its_floors_whoever_wins(text):
+    start = text.index("language model: nats a token on 7,000 held-out tokens")
+    rows = [line.split() for line in text[start:].splitlines()[1:4]]
+    assert rows == [["bigram", "counts", "3.900"], ["this", "model", "4.500"], ["unigram", "counts", "6.500"]]
 
 
 def test_names_the_page_and_what_to_try_next(text):
