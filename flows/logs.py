@@ -10,7 +10,8 @@ import sys
 def show_progress(verbose: bool) -> None:
     """Print `lmforge` records to standard error; call before Prefect is imported, which sets up its own logging."""
     if not verbose:
-        os.environ["PREFECT_LOGGING_LEVEL"] = "ERROR"
+        # What goes wrong reaches the person once, as our own message, instead of as a traceback a layer.
+        os.environ["PREFECT_LOGGING_LEVEL"] = "CRITICAL"
         os.environ["PREFECT_LOGGING_ROOT_LEVEL"] = "ERROR"
         os.environ["PREFECT_LOGGING_SERVER_LEVEL"] = "CRITICAL"
     import prefect  # noqa: F401  sets the handlers that are changed below

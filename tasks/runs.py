@@ -28,16 +28,13 @@ def tracked_run(recipe: str, overrides: list[str] | None = None) -> Iterator[Run
     run = Run(recipe=loaded, recipe_path=recipe, home=home, run_id=run_id, experiment_id=experiment_id)
     run.directory.mkdir(parents=True, exist_ok=True)
     logger.info("run %s of %s", run_id, recipe)
-    status = "KILLED"
+    status = "FINISHED"
     try:
         yield run
-        status = "FINISHED"
-    except LmforgeError as error:
-        status = "FAILED"
-        _note(run, str(error))
-        raise
-    except Exception:
-        status = "FAILED"
+    except BaseException as error:
+        status = "FAILED" if isinstance(error, Exception) else "KILLED"
+        if isinstance(error, LmforgeError):
+            _note(run, str(error))
         raise
     finally:
         summary = summarize(run) | {"status": status.lower()}

@@ -138,34 +138,40 @@ def nested_run(run: Run, name: str, kind: str, **tags: str) -> Iterator[str]:
     tracker = client(run.home)
     all_tags = {"mlflow.parentRunId": run.run_id, "lmforge.kind": kind, **tags}
     child = tracker.create_run(run.experiment_id, run_name=name, tags=all_tags).info.run_id
-    status = "KILLED"
+    status = "FINISHED"
     try:
         yield child
-        status = "FINISHED"
-    except Exception:
-        status = "FAILED"
+    except BaseException as error:
+        status = "FAILED" if isinstance(error, Exception) else "KILLED"
         raise
     finally:
         tracker.set_terminated(child, status)
 
 
 class MetricsForwarder:
-    """Sends what a training program appends to its metrics.jsonl; nothing is sent twice."""
+    """Sends what a training program appends to its metrics.jsonl; nothing twice, and an outage loses nothing."""
 
     def __init__(self, home: Home, run_id: str, path: Path) -> None:
         self.home, self.run_id, self.path = home, run_id, path
         self.offset = 0
 
-    def forward(self) -> None:
-        """Send the complete lines that are new since the last call."""
+    def forward(self) -> bool:
+        """Send the complete lines that are new since the last success; False when the tracker did not take them."""
+        from mlflow.exceptions import MlflowException
+
         if not self.path.is_file():
-            return
+            return True
         with self.path.open("rb") as file:
             file.seek(self.offset)
             new = file.read()
         complete = new[: new.rfind(b"\n") + 1]
+        try:
+            log_metrics(self.home, self.run_id, [json.loads(line) for line in complete.splitlines()])
+        except (MlflowException, OSError) as error:
+            logger.warning("MLflow took no metrics (%s); they are in %s and are sent again", error, self.path)
+            return False
         self.offset += len(complete)
-        log_metrics(self.home, self.run_id, [json.loads(line) for line in complete.splitlines()])
+        return True
 
 
 def log_dataset(home: Home, run_id: str, artifact: Artifact, name: str, context: str) -> None:

@@ -33,12 +33,12 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = app(standalone_mode=False) or 0
+        if code == INTERRUPTED:  # typer turns a KeyboardInterrupt into this code
+            code = _failed("interrupted; the same command goes on where it stopped", INTERRUPTED)
     except LmforgeError as error:
         code = _failed(str(error), error.exit_code)
     except UsageProblem as error:
         code = _failed(error.format_message(), InputError.exit_code)  # type: ignore[attr-defined]
-    except (KeyboardInterrupt, typer.Abort):
-        code = _failed("interrupted; the same command goes on where it stopped", INTERRUPTED)
     except SystemExit:
         code = _failed("terminated; the same command goes on where it stopped", TERMINATED)
     sys.exit(code)

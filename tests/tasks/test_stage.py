@@ -139,3 +139,14 @@ def test_tracking_leaves_the_environment_to_the_user(run, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     tracking.client(run.home)
     assert "MLFLOW_TRACKING_URI" not in os.environ
+
+
+def test_an_outage_of_the_tracker_loses_no_metric(run, tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1, "train/loss": 3.5}\n')
+    with tracking.nested_run(run, "child", "test") as child:
+        forwarder = tracking.MetricsForwarder(run.home, "no-such-run", path)
+        assert not forwarder.forward(), "MLflow refused, and the program goes on"
+        forwarder.run_id = child
+        assert forwarder.forward()
+    assert [point.value for point in tracking.client(run.home).get_metric_history(child, "train/loss")] == [3.5]

@@ -10,7 +10,15 @@ import torch
 
 from lmforge.errors import InputError
 from lmforge.recipe.schema import Finetuning, Pretraining
-from lmforge.training.batches import BlockRows, ExampleRows, TrainingBatches, ValidationBatches, epoch_batches
+from lmforge.tokenization.tokenizer import load_tokenizer
+from lmforge.training.batches import (
+    BlockRows,
+    DocumentRows,
+    ExampleRows,
+    TrainingBatches,
+    ValidationBatches,
+    epoch_batches,
+)
 from lmforge.training.objectives import objective_of
 
 SECTIONS = ("games", "net", "text")
@@ -111,3 +119,23 @@ def test_bad_data_is_named(training_data, tmp_path):
         BlockRows(Path(tmp_path / "train.npy"))
     with pytest.raises(InputError, match=r"labels \['games', 'net'\] are not among \['text'\]"):
         ExampleRows(training_data / "train.parquet", training_data / "tokenizer", ["text"], 64)
+
+
+def test_document_rows_are_whole_documents_without_borders(training_data, descriptions):
+    rows = DocumentRows(training_data / "train.npy", max_length=64)
+    tokenizer = load_tokenizer(training_data / "tokenizer")
+    texts = [row["description"] for row in descriptions[40:]]
+    encoded = [one.ids for one in tokenizer.encode_batch(texts, add_special_tokens=False)]
+    expected = [ids for ids in encoded if len(ids) >= 16]
+    # The last document may lie beyond the last whole block.
+    assert len(expected) - 1 <= len(rows) <= len(expected)
+    taken = rows.take(np.arange(len(rows)))
+    assert [row.tolist() for row in taken] == expected[: len(rows)]
+    assert rows.lengths.tolist() == [min(len(ids), 64) for ids in expected[: len(rows)]]
+
+
+def test_document_rows_need_a_document(tmp_path):
+    np.save(tmp_path / "short.npy", np.full((1, 8), 7, dtype=np.uint16))
+    np.save(tmp_path / "short_documents.npy", np.array([0, 8]))
+    with pytest.raises(InputError, match="no document of 16 tokens"):
+        DocumentRows(tmp_path / "short.npy", max_length=64)

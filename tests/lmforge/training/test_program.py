@@ -30,7 +30,12 @@ def steps(rows, metric: str) -> list[int]:
 
 @pytest.mark.parametrize(
     ("architecture", "objective", "dropout"),
-    [("bert", "masked_lm", 0.1), ("modernbert", "masked_lm", 0.0), ("gpt2", "causal_lm", 0.2)],
+    [
+        ("bert", "masked_lm", 0.1),
+        ("modernbert", "masked_lm", 0.0),
+        ("modernbert", "contrastive_masked_lm", 0.1),
+        ("gpt2", "causal_lm", 0.2),
+    ],
 )
 def test_stopping_twice_changes_nothing(make_spec, program, architecture, objective, dropout):
     settings = {"architecture": architecture, "objective": objective, "dropout": dropout, "max_steps": 40}
@@ -163,6 +168,8 @@ def test_dropout_acts_from_the_first_step_of_fine_tuning(make_spec, program, bas
     [
         ("masked_lm", "bert"),
         ("masked_lm", "modernbert"),
+        ("contrastive_masked_lm", "bert"),
+        ("contrastive_masked_lm", "modernbert"),
         ("causal_lm", "gpt2"),
         ("sequence_classification", "bert"),
         ("sequence_classification", "modernbert"),
