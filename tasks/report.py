@@ -32,6 +32,7 @@ def report_task(run: Run, task: Task, registered: Registered, decision: dict[str
         "metrics": systems["model"],
         "baselines": {name: scores for name, scores in systems.items() if name != "model"},
         "num_test_examples": metrics["num_test_examples"],
+        "learning_rate": task.finetuning.learning_rate,
         "registered_model": registered.name,
         "version": registered.version,
         "aliases": sorted(alias for alias, version in held.items() if version == registered.version),

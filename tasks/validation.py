@@ -7,6 +7,7 @@ raised, into a directory that the caller keeps.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -122,6 +123,7 @@ def _run_great_expectations(
     """Return the result of each check by its position; Great Expectations drops one that it does not know."""
     import great_expectations as gx
 
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_pandas("summary").add_dataframe_asset(name)

@@ -86,7 +86,7 @@ def _next(document: Mapping[str, Any], home: Home, console: Console) -> None:
     steps = [(f"lmforge run {recipe}", "the same again: every stage is reused")]
     for task in document["tasks"][:1]:
         steps.append((f'lmforge predict {task["registered_model"]} "some text"', "ask the champion"))
-        change = f"--set tasks.{task['task']}.finetuning.learning_rate=2e-3"
+        change = f"--set tasks.{task['task']}.finetuning.learning_rate={task['learning_rate'] / 2:g}"
         steps.append((f"lmforge run {recipe} {change}", "a second version, judged against the champion"))
     steps.append(("lmforge compare latest~1 latest", "what differs between two runs"))
     steps.append(("lmforge up", "the Prefect and MLflow pages, and the nightly schedule"))

@@ -20,7 +20,8 @@ def main(arguments: list[str]) -> int:
     # Imports take seconds: a signal must end the program during them, too.
     stop = StopRequest()
     stop.leave_at_once()
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("lmforge").setLevel(logging.INFO)
     if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
         print(USAGE, file=sys.stderr)
         return 0 if arguments in (["-h"], ["--help"]) else 2

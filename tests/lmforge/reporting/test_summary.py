@@ -39,6 +39,7 @@ DOCUMENT = {
             "task": "section",
             "metric": "macro_f1",
             "num_test_examples": 1251,
+            "learning_rate": 2e-3,
             "metrics": score(0.7),
             "baselines": {"majority": score(0.05), "tfidf_linear": score(0.8)},
             "registered_model": "quickstart-section",
@@ -85,7 +86,7 @@ def test_language_model_stands_beside_its_floors_whoever_wins(text):
 def test_names_the_page_and_what_to_try_next(text):
     assert "#/experiments/1/runs/" + "f" * 32 in text
     assert "lmforge up" in text
-    assert "lmforge run recipes/quickstart.yaml --set tasks.section.finetuning.learning_rate=2e-3" in text
+    assert "lmforge run recipes/quickstart.yaml --set tasks.section.finetuning.learning_rate=0.001" in text
 
 
 def test_tables_fit_80_columns(text):
