@@ -33,7 +33,7 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    "nano": Size(2, 128, 2, 512),
+    "nano": Size(2, 128, 4, 512),
     "micro": Size(3, 192, 3, 768),
     "mini": Size(4, 256, 4, 1024),
     "small": Size(6, 384, 6, 1536),
