@@ -1,8 +1,8 @@
 """Is pre-training worth it? Fine-tuned from pre-trained weights against the same network from scratch, and TF-IDF.
 
 All systems learn from the same labelled examples of a recipe's first task and are judged on its VALIDATION split; the
-test split is never read. The network from scratch gets the best of several settings, twice the steps among them, chosen on
-the very data that it is judged on, which favours it. Every seed pre-trains anew.
+test split is never read. The network from scratch gets the best of several settings, twice the steps among them, chosen
+on the very data that it is judged on, which favours it. Every seed pre-trains anew.
 
 Usage: python benchmarks/bench_pretraining_gain.py [--recipe R] [--seeds 0 1 2] [--set KEY=VALUE ...] [--json]
 """

@@ -73,7 +73,7 @@ def _label_stage(recipe: Recipe, task: Task) -> Stage:
 def _language_stages(recipe: Recipe, corpus: Corpus) -> list[Stage]:
     """From raw documents to a base model. The labelled sets guard the clean corpus against text of the test sets."""
     promises = recipe.expectations
-    patterns = tuple(source.path for source in corpus.sources)
+    patterns = tuple(source.pattern for source in corpus.sources)
     collect = {"sources": [_dump(source) for source in corpus.sources], "expectations": _dump(promises.raw_corpus)}
     clean = _dump(corpus) | {"expectations": _dump(promises.clean_corpus)}
     del clean["sources"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lmforge.recipe.base import Part, Positive, Share
 
@@ -21,6 +21,26 @@ class FilesSource(Part):
     id: str | None = Field(default=None, description="field that identifies a record; default: file and position")
     encoding: str = "utf-8"
     max_line_bytes: Positive = Field(default=1 << 24, description="longer lines are quarantined")
+
+    @property
+    def pattern(self) -> str:
+        """The files that the source is made of."""
+        return self.path
+
+
+class DatasetSource(Part):
+    """A Hugging Face dataset on disk, as `save_to_disk` writes it; nothing is fetched."""
+
+    kind: Literal["dataset"]
+    path: str = Field(description="directory, relative to the project")
+    split: str = Field(default="train", description="split to read, where the directory holds several")
+    text: str = Field(default="text", description="column that holds the text")
+    id: str | None = Field(default=None, description="column that identifies a record; default: path and position")
+
+    @property
+    def pattern(self) -> str:
+        """The files that the source is made of."""
+        return f"{self.path}/**"
 
 
 class Cleaning(Part):
@@ -46,13 +66,23 @@ class Deduplication(Part):
     exact: bool = True
 
 
+Source = Annotated[FilesSource | DatasetSource, Field(discriminator="kind")]
+
+
 class Corpus(Part):
     """The unlabelled text to learn a language from."""
 
-    sources: Annotated[tuple[FilesSource, ...], Field(min_length=1)]
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     cleaning: Cleaning = Cleaning()
     deduplication: Deduplication = Deduplication()
     validation_share: Share = Field(default=0.02, description="share of clean documents kept for validation loss")
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _files_by_default(cls, sources: Any) -> Any:
+        if not isinstance(sources, list | tuple):
+            return sources
+        return tuple({"kind": "files"} | source if isinstance(source, dict) else source for source in sources)
 
 
 class LabelledData(Part):

@@ -7,16 +7,17 @@ from pathlib import Path
 
 from lmforge.artifacts.artifact import Counts
 from lmforge.errors import InputError
-from lmforge.paths import expand
-from lmforge.recipe.data import FilesSource
+from lmforge.paths import expand, inside
+from lmforge.recipe.data import DatasetSource, Source
 from lmforge.text.fields import Columns
+from lmforge.text.hf_dataset import read_dataset
 from lmforge.text.readers import read_records
 from lmforge.text.records import QuarantineWriter, Record, Rejected, ShardWriter
 from lmforge.text.tables import RAW_SCHEMA
 from lmforge.wording import shown
 
 
-def collect(sources: Sequence[FilesSource], out: Path, *, root: Path) -> Counts:
+def collect(sources: Sequence[Source], out: Path, *, root: Path) -> Counts:
     """Write the raw shards (id, text, source, line) and `quarantine.jsonl` to `out`; return balanced counts.
 
     A record without an id is called `source:line`. A second record with the same id is quarantined as duplicate_id.
@@ -71,10 +72,11 @@ def not_empty(items: Iterator[Record | Rejected], source: str) -> Iterator[Recor
         raise InputError(f"0 records in {shown(source)}: {why}; correct the file or leave it out of the sources")
 
 
-def _files(sources: Sequence[FilesSource], root: Path) -> Iterator[tuple[Path, FilesSource]]:
+def _files(sources: Sequence[Source], root: Path) -> Iterator[tuple[Path, Source]]:
     named: dict[Path, str] = {}
     for source in sources:
-        for path in expand(root, source.path):
+        whole = isinstance(source, DatasetSource)
+        for path in [inside(root, source.path)] if whole else expand(root, source.path):
             # Without ids, both copies of a record would be called by the same place.
             if path in named:
                 raise InputError(
@@ -84,8 +86,11 @@ def _files(sources: Sequence[FilesSource], root: Path) -> Iterator[tuple[Path, F
             yield path, source
 
 
-def _read(path: Path, source: FilesSource, root: Path) -> Iterator[Record | Rejected]:
+def _read(path: Path, source: Source, root: Path) -> Iterator[Record | Rejected]:
     name = source_name(path, root)
+    if isinstance(source, DatasetSource):
+        columns = Columns(text=source.text, id=source.id)
+        return not_empty(read_dataset(path, source.split, columns, source=name), name)
     items = read_records(
         path,
         Columns(text=source.text, id=source.id),

@@ -62,7 +62,7 @@ def read_records(
                 missing -= row.fields.keys()
                 if num_rows == _NUM_ROWS_WITHOUT_FIELD:
                     _check_found(missing, list(found), source)
-            yield _to_record(row, columns, source)
+            yield to_record(row, columns, source)
     if num_rows:
         _check_found(missing, list(found), source)
 
@@ -128,7 +128,8 @@ def _check_found(missing: set[str], found: list[str], source: str) -> None:
         raise InputError(missing_fields(sorted(missing), found, source))
 
 
-def _to_record(row: Row, columns: Columns, source: str) -> Record | Rejected:
+def to_record(row: Row, columns: Columns, source: str) -> Record | Rejected:
+    """The record in the named fields of a row, or why there is none."""
     text = row.fields.get(columns.text)
     if text is None:
         return row.rejected("missing_text", source, f"no value in field {shown(columns.text)!r}")

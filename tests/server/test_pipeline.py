@@ -207,6 +207,23 @@ def test_broken_promise_stops_the_run_and_publishes_nothing(changed):
     assert summary["status"] == "failed"
 
 
+def test_dataset_directory_as_source_makes_the_same_corpus(project, first, changed):
+    import polars as pl
+    from datasets import Dataset
+
+    from flows.prepare import prepare
+
+    rows = [json.loads(line) for line in (project / "data" / "descriptions.jsonl").read_text().splitlines()]
+    Dataset.from_list(rows).save_to_disk(project / "data" / "saved")
+    as_dataset = "corpus.sources=[{kind: dataset, path: data/saved, text: description, id: id}]"
+    document = prepare(RECIPE, [as_dataset])
+    texts = []
+    for run in (first, document):
+        path = next(stage["path"] for stage in run["stages"] if stage["name"] == "clean")
+        texts.append(pl.read_parquet(f"{path}/part-*.parquet").select("id", "text"))
+    assert texts[0].equals(texts[1])
+
+
 def test_wrong_recipe_is_refused_before_anything_runs(project, prefect_server):
     from flows.pipeline import pipeline
 

@@ -96,8 +96,8 @@ def test_everything_is_told_at_once_in_the_order_of_the_lines(recipe: Path) -> N
 
 
 def test_values_at_odds_name_the_override_among_them(recipe: Path) -> None:
-    expected = "--set pretraining.max_steps=50: pretraining: warmup_steps 50 must be below max_steps 50"
-    assert problems(recipe, "seed=1", "pretraining.max_steps=50") == [expected]
+    expected = "--set pretraining.max_steps=20: pretraining: warmup_steps 20 must be below max_steps 20"
+    assert problems(recipe, "seed=1", "pretraining.max_steps=20") == [expected]
 
 
 @pytest.mark.parametrize("key", ["max_steps", "global_batch_size", "learning_rate", "eval_every_n_steps"])
