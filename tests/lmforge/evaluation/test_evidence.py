@@ -1,0 +1,121 @@
+"""Evidence of classifiers and language models, on real networks with new weights."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from lmforge.errors import InputError
+from lmforge.evaluation.classification import answer_baselines, evaluate_classifier
+from lmforge.evaluation.comparison import compare_on_test_set
+from lmforge.evaluation.language import evaluate_language_model
+from lmforge.evaluation.predictions import read_predictions
+from lmforge.recipe.schema import Pretraining
+from lmforge.training.objectives import special_ids
+from models.architectures import build_config, classifier, language_model
+
+LABELS = ["games", "net", "text"]
+
+
+def save(model, training_data, directory):
+    model.save_pretrained(directory)
+    AutoTokenizer.from_pretrained(training_data / "tokenizer").save_pretrained(directory)
+    return directory
+
+
+def config(training_data):
+    special = special_ids(training_data / "tokenizer")
+    return build_config("modernbert", "nano", special, max_positions=64, dropout=0.0)
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory, training_data, descriptions):
+    directory = tmp_path_factory.mktemp("labelled")
+    rows = [{"id": row["id"], "text": row["description"], "label": row["section"]} for row in descriptions]
+    for split, part in (("train", rows[60:]), ("test", rows[:60])):
+        pl.DataFrame(part).write_parquet(directory / f"{split}.parquet")
+    (directory / "labels.json").write_text(json.dumps(LABELS))
+    return directory
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory, training_data):
+    """Two classifiers with different new weights."""
+    made = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        model = classifier(LABELS, config=config(training_data))
+        made.append(save(model, training_data, tmp_path_factory.mktemp(f"model{seed}")))
+    return made
+
+
+def test_every_system_is_scored_on_the_same_examples(labelled, networks, tmp_path):
+    answer_baselines(labelled, tmp_path, seed=0)
+    out = tmp_path / "out"
+    out.mkdir()
+    models = {"model": networks[0], "scratch": networks[1]}
+    result = evaluate_classifier(models, labelled, tmp_path, out, seed=0, resamples=1000)
+    assert result["systems"].keys() == {"model", "scratch", "majority", "tfidf_linear"}
+    assert result["num_test_examples"] == 60
+    test = pl.read_parquet(labelled / "test.parquet").sort("id")
+    found = read_predictions(out / "model")
+    assert found["id"].to_list() == test["id"].to_list()
+    right = (found["predicted"] == test["label"]).mean()
+    assert result["systems"]["model"]["accuracy"]["value"] == pytest.approx(right)
+    assert sum(row["support"] for row in result["per_class"]) == 60
+    assert json.loads((out / "metrics.json").read_text()) == result
+    assert (out / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    assert pl.read_csv(out / "per_class.csv")["label"].to_list() == LABELS
+    assert result["systems"]["tfidf_linear"]["accuracy"]["value"] > result["systems"]["majority"]["accuracy"]["value"]
+
+
+def test_losses_are_those_of_the_gold_label(labelled, networks, tmp_path):
+    from lmforge.evaluation.classification import answer
+    from lmforge.serving.classifier import Classifier
+
+    answer(networks[0], labelled, tmp_path)
+    found = read_predictions(tmp_path)
+    test = pl.read_parquet(labelled / "test.parquet").sort("id")
+    probabilities = Classifier(networks[0]).probabilities(test["text"].to_list())
+    gold = [LABELS.index(label) for label in test["label"]]
+    expected = -np.log(probabilities[np.arange(60), gold])
+    np.testing.assert_allclose(found["loss"].to_numpy(), expected, rtol=1e-3)
+    np.testing.assert_allclose(found["score"].to_numpy(), probabilities.max(-1), rtol=1e-3)
+
+
+def test_a_model_against_itself_shows_no_gain(labelled, networks, tmp_path):
+    from lmforge.evaluation.classification import answer
+
+    answer(networks[0], labelled, tmp_path / "challenger")
+    settings = {"metric": "macro_f1", "resamples": 1000, "alpha": 0.01, "seed": 0}
+    same = compare_on_test_set(tmp_path / "challenger", networks[0], labelled, tmp_path / "again", **settings)
+    assert (same.gain, same.lower_bound, same.num_examples) == (0.0, 0.0, 60)
+    other = compare_on_test_set(tmp_path / "challenger", networks[1], labelled, tmp_path / "other", **settings)
+    assert other.interval.low <= other.gain <= other.interval.high
+    assert other.interval.low < other.interval.high
+
+
+def test_a_champion_with_other_labels_cannot_be_compared(labelled, training_data, networks, tmp_path):
+    foreign = save(classifier(["a", "b"], config=config(training_data)), training_data, tmp_path / "foreign")
+    settings = {"metric": "accuracy", "resamples": 1000, "alpha": 0.01, "seed": 0}
+    with pytest.raises(InputError, match="not among the 2 labels"):
+        compare_on_test_set(tmp_path, foreign, labelled, tmp_path / "out", **settings)
+
+
+@pytest.mark.parametrize("objective", ["masked_lm", "contrastive_masked_lm", "causal_lm"])
+def test_new_weights_are_worse_than_counting(training_data, tmp_path, objective):
+    special = special_ids(training_data / "tokenizer")
+    architecture = "gpt2" if objective == "causal_lm" else "modernbert"
+    config = build_config(architecture, "nano", special, max_positions=64, dropout=0.0)
+    model = save(language_model(objective, config), training_data, tmp_path / "model")
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "train/tokens": 100.0, "train/loss": 6.0}\n')
+    settings = Pretraining(objective=objective, max_seq_length=32, global_batch_size=8)
+    result = evaluate_language_model(model, training_data, settings, tmp_path / "metrics.jsonl", tmp_path)
+    vocab_size = special.vocab_size
+    assert result["model"]["loss"] == pytest.approx(np.log(vocab_size), abs=0.5), "new weights know nothing"
+    assert result["floors"]["bigram"] < result["floors"]["unigram"] < result["model"]["loss"]
+    assert result["num_predicted_tokens"] > 100
+    assert (tmp_path / "loss.png").is_file()
