@@ -24,7 +24,7 @@ def write_card(run: Run, task: Task, name: str, evidence: Artifact, artifacts: M
     facts = CardFacts(
         registered_model=name,
         pipeline_tag="text-classification",
-        objective=f"gives a text its `{task.data.label}`, one of {metrics_labels(metrics)} labels",
+        objective=f"gives a text its {task.data.label}, one of {metrics_labels(metrics)} labels",
         languages=recipe.corpus.cleaning.languages if recipe.corpus else (),
         labels=tuple(row["label"] for row in metrics["per_class"]),
         architecture={"architecture": recipe.model.architecture, "size": recipe.model.size},

@@ -11,6 +11,7 @@ from lmforge.artifacts import Artifact
 from lmforge.artifacts.store import Outcome
 from lmforge.recipe.schema import Task
 from lmforge.training.spec import TrainingSpec
+from tasks import tracking
 from tasks.context import Run
 from tasks.stage import make, stage_task
 from tasks.training import num_threads, train
@@ -58,4 +59,6 @@ def _finetune(
         run_dir=run.training_directory(stage, out.name),
         model_dir=out / "model",
     )
-    return Outcome(facts=train(run, spec, "finetune" if start else "scratch"))
+    facts = train(run, spec, "finetune" if start else "scratch")
+    tracking.log_dataset(run.home, facts["mlflow_run_id"], labelled, f"{task.name} examples", "training")
+    return Outcome(facts=facts)

@@ -9,6 +9,7 @@ from prefect.client.schemas.objects import State
 from lmforge.artifacts import Artifact
 from lmforge.artifacts.store import Outcome
 from lmforge.training.spec import TrainingSpec
+from tasks import tracking
 from tasks.context import Run
 from tasks.stage import make, stage_task
 from tasks.training import num_threads, train
@@ -33,6 +34,8 @@ def pretrain_model(run: Run, tokens: Artifact) -> State[Artifact]:
             run_dir=run.training_directory("pretrain", out.name),
             model_dir=out / "model",
         )
-        return Outcome(facts=train(run, spec, "pretrain"))
+        facts = train(run, spec, "pretrain")
+        tracking.log_dataset(run.home, facts["mlflow_run_id"], tokens, "token blocks", "training")
+        return Outcome(facts=facts)
 
     return make(run, "pretrain", {"tokenize": tokens}, build)

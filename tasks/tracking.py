@@ -36,6 +36,9 @@ OPTIMIZATION = (
 METRICS_PER_CALL = 500
 PROCESS = "process.json"
 MAX_DIGEST = 36
+MAX_NAME = 120
+# Kinds of artifacts that are data: the parent run shows them as its inputs.
+DATASETS = ("raw_corpus", "labelled", "clean_corpus", "tokens")
 
 
 def client(home: Home) -> MlflowClient:
@@ -69,13 +72,15 @@ def start_parent(home: Home, recipe: Recipe, recipe_path: str, overrides: list[s
         "lmforge.kind": "pipeline",
         "lmforge.version": __version__,
         "lmforge.recipe": recipe_path,
+        "mlflow.source.name": recipe_path,
         **_git(home.project),
     }
     if overrides:
         tags["lmforge.overrides"] = " ".join(overrides)
     reap(home, experiment_id)
     tracker = client(home)
-    run = tracker.create_run(experiment_id, run_name=f"pipeline {recipe.name}", tags=tags)
+    name = " ".join([recipe.name, *overrides])[:MAX_NAME]
+    run = tracker.create_run(experiment_id, run_name=name, tags=tags)
     owner = home.runs / run.info.run_id / PROCESS
     owner.parent.mkdir(parents=True)
     owner.write_text(ServiceRecord.of("pipeline", os.getpid()).model_dump_json(), encoding="utf-8")
@@ -123,6 +128,9 @@ def log_stage(run: Run, record: StageRecord, manifest: Manifest) -> None:
         tags[f"stage.{record.name}.reused"] = manifest.facts.get("mlflow_run_id", "true")
     seconds = Metric(f"seconds/{record.name}", record.seconds, get_current_time_millis(), 0)
     client(run.home).log_batch(run.run_id, metrics=[seconds], tags=[RunTag(k, str(v)) for k, v in tags.items()])
+    if record.kind in DATASETS:
+        artifact = Artifact(kind=record.kind, path=record.path, fingerprint=record.fingerprint)
+        log_dataset(run.home, run.run_id, artifact, record.name, record.kind)
     if record.cached and (report := record.path / "validation").is_dir():
         log_report(run, record.name, report)
 

@@ -137,6 +137,13 @@ def test_training_curves_data_docs_and_inputs_are_in_mlflow(first):
     )
     evaluate = next(run for run in children if run.info.run_name == "evaluate-section")
     assert evaluate.inputs.dataset_inputs
+    assert pretrain.inputs.dataset_inputs[0].dataset.name == "token blocks"
+    assert {one.dataset.name for one in parent.inputs.dataset_inputs} == {
+        "collect",
+        "clean",
+        "label-section",
+        "tokenize",
+    }
     assert {item.path for item in client.list_artifacts(evaluate.info.run_id, "figures")} == {"figures/confusion.png"}
 
 
