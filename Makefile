@@ -21,7 +21,7 @@ run: $(INSTALLED) ## install, then run the quickstart recipe
 	@$(BIN)/lmforge run $(QUICKSTART)
 
 test: $(INSTALLED) ## install, then the default and server tests
-	@$(BIN)/python -m pytest -m "not server and not slow"
+	@$(BIN)/python -m pytest -m "not server and not slow" --numprocesses 2 --dist loadfile
 	@$(BIN)/python -m pytest -m "server and not slow"
 
 test-all: test ## all tests, the slow ones too
