@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lmforge.artifacts import Artifact
-from lmforge.recipe.schema import Task
+from lmforge.recipe.schema import Recipe, Task
 from lmforge.release.card_facts import CardFacts, Result, TrainingData
 from lmforge.release.model_card import model_card
 from tasks.context import Run
@@ -24,13 +24,13 @@ def write_card(run: Run, task: Task, name: str, evidence: Artifact, artifacts: M
     facts = CardFacts(
         registered_model=name,
         pipeline_tag="text-classification",
-        objective=f"gives a text its {task.data.label}, one of {metrics_labels(metrics)} labels",
+        objective=f"gives a text its {task.data.label}, one of {len(metrics['per_class'])} labels",
         languages=recipe.corpus.cleaning.languages if recipe.corpus else (),
         labels=tuple(row["label"] for row in metrics["per_class"]),
-        architecture={"architecture": recipe.model.architecture, "size": recipe.model.size},
+        architecture=_architecture(recipe),
         num_parameters=manifests[f"finetune-{task.name}"].facts["parameters"],
         data=tuple(_data(run, task, manifests)),
-        tokenizer=recipe.tokenizer.model_dump(mode="json"),
+        tokenizer=recipe.tokenizer.model_dump(mode="json") if recipe.corpus else {},
         pretraining=_settings(recipe.pretraining.model_dump(mode="json")) if recipe.corpus else {},
         finetuning=_settings(task.finetuning.model_dump(mode="json")),
         num_test_examples=metrics["num_test_examples"],
@@ -44,9 +44,10 @@ def write_card(run: Run, task: Task, name: str, evidence: Artifact, artifacts: M
     return path
 
 
-def metrics_labels(metrics: Mapping[str, Any]) -> int:
-    """How many labels the evidence judges."""
-    return len(metrics["per_class"])
+def _architecture(recipe: Recipe) -> dict[str, Any]:
+    if recipe.model.start_from:
+        return {"started from": recipe.model.start_from}
+    return {"architecture": recipe.model.architecture, "size": recipe.model.size}
 
 
 def _data(run: Run, task: Task, manifests: Mapping[str, Any]) -> list[TrainingData]:

@@ -5,6 +5,7 @@ data to train on.
 import gzip
 import json
 import os
+import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ _HOME = Path(tempfile.mkdtemp(prefix="lmforge-tests-"))
 os.environ["LMFORGE_HOME"] = str(_HOME)
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 os.environ.pop("PREFECT_API_URL", None)
+# A shell in the background starts its children with SIGINT ignored, which they would hand on to what the tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from lmforge.home import Home  # noqa: E402
 
