@@ -18,7 +18,7 @@ _HOME = Path(tempfile.mkdtemp(prefix="lmforge-tests-"))
 os.environ["LMFORGE_HOME"] = str(_HOME)
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 os.environ.pop("PREFECT_API_URL", None)
-# A shell in the background starts its children with SIGINT ignored, which they would hand on to what the tests interrupt.
+# A shell in the background starts its children with SIGINT ignored, and what the tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from lmforge.home import Home  # noqa: E402

@@ -9,7 +9,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -42,6 +43,21 @@ def launch(home: Home, program: Program) -> ServiceRecord:
             preexec_fn=_default_interrupt,
         )  # fmt: skip
     return ServiceRecord.of(program.name, process.pid, program.port, program.url)
+
+
+@contextmanager
+def deferred_signals() -> Iterator[None]:
+    """Deliver SIGINT and SIGTERM after the body instead of within it; for the main thread only."""
+    pending: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda number, _: pending.append(number)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for delayed in pending:
+            signal.raise_signal(delayed)
 
 
 def wait_until(

@@ -16,7 +16,7 @@ from lmforge.services.addresses import check_host, choose_port
 from lmforge.services.asking import is_healthy, worker_polls
 from lmforge.services.clients import worker
 from lmforge.services.deploying import check_project, deploy
-from lmforge.services.launching import launch, wait_until
+from lmforge.services.launching import deferred_signals, launch, wait_until
 from lmforge.services.locking import only_one
 from lmforge.services.programs import Program, is_remote, mlflow_server, prefect_server
 from lmforge.services.record import MLFLOW_PORT, ServiceRecord, is_alive, read_records, write_records
@@ -95,10 +95,12 @@ def _check_moved(record: ServiceRecord, asked: int | None) -> None:
 
 def _start(home: Home, program: Program, undo: ExitStack, say: Say) -> ServiceRecord:
     say(f"starting {program.name}" + (f" at {program.url}" if program.url else ""))
-    record = launch(home, program)
-    undo.callback(_undo, home, record)
-    # Written at once: when this command is killed, `lmforge down` still finds what it has started.
-    write_records(home, [*(read_records(home) | {record.name: record}).values()])
+    # A Ctrl-C between the start and its undoing would leave a process that nobody knows.
+    with deferred_signals():
+        record = launch(home, program)
+        undo.callback(_undo, home, record)
+        # Written at once: when this command is killed, `lmforge down` still finds what it has started.
+        write_records(home, [*(read_records(home) | {record.name: record}).values()])
     return record
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from lmforge.errors import LmforgeError
 from lmforge.home import Home
-from lmforge.services.launching import environment, launch, log_end, log_of, wait_until
+from lmforge.services.launching import deferred_signals, environment, launch, log_end, log_of, wait_until
 from lmforge.services.programs import Program
 from lmforge.services.record import ServiceRecord, is_alive
 from lmforge.services.stopping import stop_process
@@ -125,3 +125,12 @@ def test_end_of_a_log_is_safe_to_show(tmp_path: Path) -> None:
 
 def test_end_of_a_log_that_is_not_there(tmp_path: Path) -> None:
     assert log_end(tmp_path / "none.log") == f"all of it: {tmp_path / 'none.log'}"
+
+
+def test_signals_wait_until_a_start_is_written_down() -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt), deferred_signals():
+        signal.raise_signal(signal.SIGINT)
+        done.append("after the signal")
+    assert done == ["after the signal"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
