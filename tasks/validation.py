@@ -123,7 +123,8 @@ def _run_great_expectations(
     """Return the result of each check by its position; Great Expectations drops one that it does not know."""
     import great_expectations as gx
 
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    # It names its temporary directory at INFO, on a logger that sets its own level.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_pandas("summary").add_dataframe_asset(name)
