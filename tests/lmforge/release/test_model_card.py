@@ -91,7 +91,9 @@ def test_absent_parts_leave_no_empty_heading():
 
 
 def test_example_code_is_python():
-    for code in re.findall(r"```python\n(.*?)```", model_card(facts()), re.DOTALL):
+    examples = re.findall(r"```python\n(.*?)```", model_card(facts()), re.DOTALL)
+    assert examples
+    for code in examples:
         compile(code, "card", "exec")
 
 
