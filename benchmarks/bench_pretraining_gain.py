@@ -53,8 +53,8 @@ def parse() -> argparse.Namespace:
 
 def prepare(recipe: Recipe, home: Home, work: Path) -> None:
     """The data stages, as the flow runs them."""
+    from lmforge.sources.collecting import collect
     from lmforge.text.cleaning import clean
-    from lmforge.text.collecting import collect
     from lmforge.text.labelling import evaluation_guard, label
     from lmforge.tokenization.corpus import tokenize
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import time
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 SHORT = 16
 CHUNK_BYTES = 1 << 20
+_SETTLED_NANOSECONDS = 1_000_000_000
 
 
 def hash_value(value: Any) -> str:
@@ -23,7 +26,19 @@ def hash_value(value: Any) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """Hash a file's bytes in constant memory."""
+    """Hash a file's bytes in constant memory.
+
+    A file that this process has hashed is not read again while its inode, size and times stay as they were.
+    """
+    status = path.stat()
+    identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    # A file system's clock ticks in milliseconds: a second write within a tick would leave the same times.
+    settled = time.time_ns() - status.st_ctime_ns > _SETTLED_NANOSECONDS
+    return (_hash_content if settled else _hash_content.__wrapped__)(path, identity)
+
+
+@lru_cache(maxsize=100_000)
+def _hash_content(path: Path, identity: tuple[int, ...]) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):

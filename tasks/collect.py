@@ -18,7 +18,7 @@ def collect_corpus(run: Run) -> State[Artifact]:
 
     def build(out: Path) -> Outcome:
         from expectations.raw_corpus import raw_corpus
-        from lmforge.text.collecting import collect
+        from lmforge.sources.collecting import collect
         from lmforge.text.records import scan
         from tasks.gating import gate
 

@@ -1,4 +1,4 @@
-"""The parts of a recipe about text: sources, cleaning, labelled data and the promises that the data must keep."""
+"""The parts of a recipe about text: sources and labelled data."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from lmforge.recipe.base import Part, Positive, Share
+from lmforge.recipe.cleaning import Cleaning, Decontamination, Deduplication
 
 
 class FilesSource(Part):
@@ -43,29 +44,6 @@ class DatasetSource(Part):
         return f"{self.path}/**"
 
 
-class Cleaning(Part):
-    """What a document must be to be kept."""
-
-    languages: tuple[str, ...] = Field(default=(), description="ISO 639-1 codes to keep; empty keeps all")
-    min_words: Positive = 5
-    max_words: Positive = 100_000
-    min_language_probability: Share = Field(
-        default=0.5, description="below it a language is undetermined and the document kept"
-    )
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Cleaning:
-        if self.min_words > self.max_words:
-            raise ValueError(f"min_words {self.min_words} is above max_words {self.max_words}")
-        return self
-
-
-class Deduplication(Part):
-    """Documents with the same normalised text are kept once: the first in source order."""
-
-    exact: bool = True
-
-
 Source = Annotated[FilesSource | DatasetSource, Field(discriminator="kind")]
 
 
@@ -75,6 +53,7 @@ class Corpus(Part):
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     cleaning: Cleaning = Cleaning()
     deduplication: Deduplication = Deduplication()
+    decontamination: Decontamination = Decontamination()
     validation_share: Share = Field(default=0.02, description="share of clean documents kept for validation loss")
 
     @field_validator("sources", mode="before")
@@ -118,52 +97,3 @@ class LabelledData(Part):
         if self.validation_share + self.test_share >= 1:
             raise ValueError("validation_share + test_share leave nothing to train on")
         return self
-
-
-class RawPromises(Part):
-    """Thresholds of the suite `raw_corpus`."""
-
-    min_documents: Positive = 100
-    max_empty_share: Share = 0.05
-    max_quarantine_share: Share = 0.05
-    min_mean_words: float = 3.0
-
-
-class CleanPromises(Part):
-    """Thresholds of the suite `clean_corpus`."""
-
-    min_documents: Positive = 100
-    min_kept_share: Share = 0.2
-    max_replacement_character_share: Share = 0.01
-    max_duplicate_share: Share = 0.0
-    max_control_character_share: Share = 0.0
-
-
-class LabelledPromises(Part):
-    """Thresholds of the suite `labelled_examples`."""
-
-    min_train_examples: Positive = 20
-    min_test_examples: Positive = 20
-    min_examples_per_label: Positive = 2
-    max_overlap_share: Share = Field(
-        default=0.0, description="share of test texts that also stand in the training split"
-    )
-    max_majority_share: Share = 0.95
-
-
-class TokenizedPromises(Part):
-    """Thresholds of the suite `tokenized_corpus`."""
-
-    min_blocks: Positive = 8
-    max_unknown_share: Share = 0.01
-    max_tokens_per_word: float = Field(default=4.0, gt=0)
-    min_vocabulary_used: Share = Field(default=0.5, description="share of the vocabulary that occurs in the corpus")
-
-
-class Promises(Part):
-    """Thresholds of all suites; a broken one stops the run."""
-
-    raw_corpus: RawPromises = RawPromises()
-    clean_corpus: CleanPromises = CleanPromises()
-    labelled_examples: LabelledPromises = LabelledPromises()
-    tokenized_corpus: TokenizedPromises = TokenizedPromises()

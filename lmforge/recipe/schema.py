@@ -10,7 +10,9 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field, model_validator
 
 from lmforge.recipe.base import Name, Part, Positive, Share
-from lmforge.recipe.data import Cleaning, Corpus, LabelledData, Promises
+from lmforge.recipe.cleaning import Cleaning
+from lmforge.recipe.data import Corpus, LabelledData
+from lmforge.recipe.promises import Promises
 
 Metric = Literal["macro_f1", "accuracy"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lmforge.artifacts.artifact import Counts
-from lmforge.recipe.data import Cleaning, Deduplication
+from lmforge.recipe.cleaning import Cleaning, Deduplication
 from lmforge.text.filters import Document, Filter, corpus_filters, first_reason
 from lmforge.text.normalizing import bucket
 from lmforge.text.records import QuarantineWriter, Rejected, ShardWriter

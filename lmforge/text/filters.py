@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from lmforge.recipe.data import Cleaning, Deduplication
+from lmforge.recipe.cleaning import Cleaning, Deduplication
 from lmforge.text.languages import UNDETERMINED, check_languages, identify
 from lmforge.text.normalizing import text_key
 

@@ -18,12 +18,13 @@ import pyarrow as pa
 from lmforge.artifacts.artifact import Counts
 from lmforge.hashing import hash_value
 from lmforge.paths import expand
-from lmforge.recipe.data import Cleaning, LabelledData
-from lmforge.text.collecting import not_empty, source_name, unique
-from lmforge.text.fields import Columns
+from lmforge.recipe.cleaning import Cleaning
+from lmforge.recipe.data import LabelledData
+from lmforge.sources.collecting import not_empty, source_name, unique
+from lmforge.sources.fields import Columns
+from lmforge.sources.readers import read_records
 from lmforge.text.filters import Document, Filter, first_reason, shape_filters
 from lmforge.text.normalizing import text_key
-from lmforge.text.readers import read_records
 from lmforge.text.records import QuarantineWriter, Record, Rejected
 from lmforge.text.repairing import repair
 from lmforge.text.splitting import SPLITS, Example, check_labels, split_examples

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from expectations.clean_corpus import clean_corpus
-from lmforge.recipe.data import CleanPromises
+from lmforge.recipe.promises import CleanPromises
 
 FACTS = {"num_raw_documents": 12}
 THRESHOLDS = {"min_documents": 10, "languages": ("en", "de"), "min_words": 3, "max_words": 8}

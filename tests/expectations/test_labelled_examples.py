@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from expectations.labelled_examples import labelled_examples
-from lmforge.recipe.data import LabelledPromises
+from lmforge.recipe.promises import LabelledPromises
 
 THRESHOLDS = {"min_train_examples": 6, "min_test_examples": 4, "max_majority_share": 0.7}
 SPLITS = ["train"] * 6 + ["validation"] * 4 + ["test"] * 4

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from expectations.raw_corpus import raw_corpus
-from lmforge.recipe.data import RawPromises
+from lmforge.recipe.promises import RawPromises
 
 FACTS = {"read": 10, "quarantined": 0}
 

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from expectations.tokenized_corpus import tokenized_corpus
-from lmforge.recipe.data import TokenizedPromises
+from lmforge.recipe.promises import TokenizedPromises
 
 FACTS = {
     "num_train_blocks": 8,

@@ -10,7 +10,7 @@ import pytest
 
 from lmforge.artifacts.artifact import Counts
 from lmforge.errors import IntegrityError
-from lmforge.recipe.data import Cleaning, Deduplication
+from lmforge.recipe.cleaning import Cleaning, Deduplication
 from lmforge.text.cleaning import clean
 from lmforge.text.normalizing import text_key
 from lmforge.text.records import ShardWriter, scan

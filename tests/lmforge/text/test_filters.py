@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lmforge.errors import InputError
-from lmforge.recipe.data import Cleaning, Deduplication
+from lmforge.recipe.cleaning import Cleaning, Deduplication
 from lmforge.text.filters import Document, corpus_filters, first_reason, shape_filters
 from lmforge.text.normalizing import text_key
 

@@ -10,7 +10,8 @@ import pytest
 
 from lmforge.errors import InputError, IntegrityError
 from lmforge.hashing import hash_value
-from lmforge.recipe.data import Cleaning, LabelledData
+from lmforge.recipe.cleaning import Cleaning
+from lmforge.recipe.data import LabelledData
 from lmforge.text.labelling import LABELLED_SCHEMA, LabelledFacts, evaluation_guard, label
 from lmforge.text.normalizing import text_key
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lmforge.errors import InputError
-from lmforge.text.opening import read_lines
+from lmforge.sources.opening import read_lines
+from lmforge.sources.rows import Row, csv_rows, json_rows, text_rows
 from lmforge.text.records import Rejected
-from lmforge.text.rows import Row, csv_rows, json_rows, text_rows
 
 
 def _json(content: bytes, limit: int = 1 << 20) -> list[Row | Rejected]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from lmforge.errors import InputError
-from lmforge.text.fields import check_header
-from lmforge.text.opening import Line
+from lmforge.sources.fields import check_header
+from lmforge.sources.opening import Line
 from lmforge.text.records import Rejected
 from lmforge.wording import shown
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from lmforge.errors import InputError
-from lmforge.text.fields import Columns, check_header
-from lmforge.text.readers import to_record
+from lmforge.sources.fields import Columns, check_header
+from lmforge.sources.readers import to_record
+from lmforge.sources.rows import Row
 from lmforge.text.records import Record, Rejected
-from lmforge.text.rows import Row
 from lmforge.wording import listed, nearest, shown
 
 _BATCH_ROWS = 1_000

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lmforge.errors import InputError
-from lmforge.text.opening import format_of, open_bytes, read_lines
+from lmforge.sources.opening import format_of, open_bytes, read_lines
 
 
 @pytest.mark.parametrize(

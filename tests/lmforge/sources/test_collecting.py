@@ -10,7 +10,7 @@ import pytest
 from lmforge.artifacts.artifact import Counts
 from lmforge.errors import InputError
 from lmforge.recipe.data import FilesSource
-from lmforge.text.collecting import collect, source_name
+from lmforge.sources.collecting import collect, source_name
 from lmforge.text.records import scan
 
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from lmforge.errors import InputError
-from lmforge.text.fields import Columns
-from lmforge.text.readers import read_records
+from lmforge.sources.fields import Columns
+from lmforge.sources.readers import read_records
 from lmforge.text.records import Record, Rejected
 
 COLUMNS = Columns("body", id="key", label="stars", group="author")

@@ -9,9 +9,9 @@ from lmforge.artifacts.artifact import Counts
 from lmforge.errors import InputError
 from lmforge.paths import expand, inside
 from lmforge.recipe.data import DatasetSource, Source
-from lmforge.text.fields import Columns
-from lmforge.text.hf_dataset import read_dataset
-from lmforge.text.readers import read_records
+from lmforge.sources.fields import Columns
+from lmforge.sources.hf_dataset import read_dataset
+from lmforge.sources.readers import read_records
 from lmforge.text.records import QuarantineWriter, Record, Rejected, ShardWriter
 from lmforge.text.tables import RAW_SCHEMA
 from lmforge.wording import shown

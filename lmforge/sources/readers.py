@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lmforge.errors import InputError
-from lmforge.text.fields import Columns, check_header, missing_fields
-from lmforge.text.opening import format_of, open_bytes, read_lines
+from lmforge.sources.fields import Columns, check_header, missing_fields
+from lmforge.sources.opening import format_of, open_bytes, read_lines
+from lmforge.sources.rows import Row, csv_rows, json_rows, text_rows
 from lmforge.text.records import Record, Rejected
-from lmforge.text.rows import Row, csv_rows, json_rows, text_rows
 from lmforge.wording import shown
 
 # A field that the first thousand objects lack is taken for a wrong name, not for a rare field.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lmforge.errors import InputError
-from lmforge.text.fields import Columns, check_header, missing_fields
+from lmforge.sources.fields import Columns, check_header, missing_fields
 
 
 def test_wanted_names_have_no_repeats() -> None:

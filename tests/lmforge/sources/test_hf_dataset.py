@@ -8,7 +8,7 @@ from datasets import Dataset, DatasetDict
 from lmforge.errors import InputError
 from lmforge.paths import expand
 from lmforge.recipe.data import DatasetSource
-from lmforge.text.collecting import collect
+from lmforge.sources.collecting import collect
 from lmforge.text.records import scan
 
 ROWS = {"name": ["a", "b", "c", "d"], "body": ["one text", None, "three", "vier"], "stars": [1, 2, 3, 4]}

@@ -1,0 +1,1 @@
+"""Documents that stand twice: exact and near duplicates, and overlap with the sets that evaluate."""
