@@ -4,10 +4,10 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 QUICKSTART := recipes/quickstart.yaml
 
-.PHONY: help run test test-all check format bench up down lock clean
+.PHONY: help run test test-all check format bench bench-corpus up down lock clean
 
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -41,6 +41,9 @@ format: $(INSTALLED) ## format the code
 
 bench: $(INSTALLED) ## measure pre-training against training from scratch, over seeds
 	@$(BIN)/python benchmarks/bench_pretraining_gain.py
+
+bench-corpus: $(INSTALLED) ## measure the data stages against other libraries (PEER_PYTHON: who has them), 1 M documents
+	@$(BIN)/python benchmarks/bench_corpus.py $(if $(PEER_PYTHON),--peer-python $(PEER_PYTHON))
 
 up: $(INSTALLED) ## start Prefect, a worker and the MLflow pages
 	@$(BIN)/lmforge up

@@ -12,9 +12,10 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from expectations.patterns import personal_data_left
 from expectations.suite import Family, RowRule, Suite
+from expectations.verdict import Value
 
-Value = int | float | None
 EXCERPT_CHARACTERS = 120
 
 
@@ -30,7 +31,7 @@ def unfit_columns(suite: Suite, frame: pl.LazyFrame) -> dict[str, str]:
     return problems
 
 
-def summarize(suite: Suite, frame: pl.LazyFrame | None, facts: Mapping[str, float]) -> dict[str, Value]:
+def summarize(suite: Suite, frame: pl.LazyFrame | None, facts: Mapping[str, Value]) -> dict[str, Value]:
     """Return the summary row: facts, aggregates of the rows, then ratios; values that are not finite become None."""
     row = {name: _finite(value) for name, value in facts.items()}
     if frame is not None:
@@ -48,6 +49,7 @@ def summarize(suite: Suite, frame: pl.LazyFrame | None, facts: Mapping[str, floa
 def offending_rows(suite: Suite, rule: RowRule, frame: pl.LazyFrame, limit: int) -> list[dict[str, str]]:
     """Return the first `limit` rows that break the rule: rule, id, place, note and excerpt, all printable.
 
+    The excerpt of a private rule is empty, and so is that of a text with personal data or a secret.
     The first pass reads only what the rule needs, so a rule with a window never holds the texts.
     """
     problems = unfit_columns(suite, frame)
@@ -60,7 +62,10 @@ def offending_rows(suite: Suite, rule: RowRule, frame: pl.LazyFrame, limit: int)
     numbers = marks.select(pl.col("row_number").bottom_k(limit)).collect(engine="streaming")["row_number"]
     rows = numbered.filter(pl.col("row_number").is_in(numbers.implode())).sort("row_number")
     places = rows.with_columns(pl.sql_expr(suite.place).alias("place")) if _places(suite, table) else rows
-    return [_printable(rule, row) for row in places.collect(engine="streaming").iter_rows(named=True)]
+    found = places.collect(engine="streaming")
+    hidden = _hidden(found["text"]) if "text" in _usable(table, problems) else [True] * len(found)
+    shown = zip(found.iter_rows(named=True), hidden, strict=True)
+    return [_printable(rule, row, hide=rule.private or hide) for row, hide in shown]
 
 
 def _fits(kind: pl.DataType, family: Family) -> bool:
@@ -105,13 +110,23 @@ def _roots(expression: pl.Expr) -> set[str]:
     return set(expression.meta.root_names())
 
 
-def _printable(rule: RowRule, row: Mapping[str, object]) -> dict[str, str]:
+def _hidden(texts: pl.Series) -> list[bool]:
+    """Which texts to show nowhere: a report is read by more people than the corpus."""
+    # Their checksums load libraries that only offending rows need.
+    from lmforge.privacy.residue import RESIDUE
+    from lmforge.privacy.secrets import find_secrets
+
+    personal = texts.to_frame("text").select(personal_data_left(tuple(RESIDUE))).to_series()
+    return [*(personal | find_secrets(texts).is_not_null())]
+
+
+def _printable(rule: RowRule, row: Mapping[str, object], *, hide: bool) -> dict[str, str]:
     return {
         "rule": rule.name,
         "id": _excerpt(row.get("id")),
         "place": repr(row.get("place") or "")[1:-1],
         "note": ", ".join(f"{name} {_excerpt(row.get(name))}" for name in rule.show),
-        "excerpt": _excerpt(row.get("text")),
+        "excerpt": "" if hide else _excerpt(row["text"]),
     }
 
 

@@ -2,62 +2,66 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
-from expectations.suite import RowRule, Suite, bounded
+from expectations.comparing import VOLUME, compared
+from expectations.patterns import mojibake
+from expectations.sharing import repeated_id, repetitive, wrongly_decoded
+from expectations.suite import Family, RowRule, Suite, bounded
+from lmforge.recipe.promises import RawPromises
 
 KEY = "expectations.raw_corpus."
 
 
-def raw_corpus(
-    *,
-    min_documents: int = 100,
-    max_empty_share: float = 0.05,
-    max_quarantine_share: float = 0.05,
-    min_mean_words: float = 3.0,
-) -> Suite:
-    """Return the suite over the collected documents; needs the facts `read` and `quarantined` (records)."""
+def raw_corpus(**thresholds: Any) -> Suite:
+    """Return the suite over the collected documents; thresholds: those of `RawPromises`, with its defaults.
+
+    Needs the facts `read` and `quarantined` (records), and `num_words` and `repetitive_share` of the table's profile.
+    The column `license` is asked for when max_unlicensed_share is below 1.
+    """
+    promises = RawPromises(**thresholds)
+    columns: dict[str, Family] = {"id": "text", "text": "text", "source": "text", "line": "number"}
+    licensed = promises.max_unlicensed_share < 1
     return Suite(
         name="raw_corpus",
         promise="Cleaning can start: enough records were readable, nearly all hold text, and each is named once.",
-        columns={"id": "text", "text": "text", "source": "text", "line": "number"},
-        derived={
-            "id_key": pl.col("id").hash(seed=0),
-            "words": pl.col("text").str.count_matches(r"\S+"),
-            "characters": pl.col("text").str.len_chars(),
-        },
+        columns=columns | ({"license": "text"} if licensed else {}),
+        derived={"id_key": pl.col("id").hash(seed=0), "mojibake": mojibake()},
         rules=(
-            RowRule(
-                "empty", r"NOT (text ~ '\S')", max_empty_share, "documents without text", key=KEY + "max_empty_share"
-            ),
+            _empty(promises.max_empty_share),
+            RowRule("unplaced", "source = '' OR line < 0", 0.0, "documents without a file and line"),
             repeated_id(),
+            wrongly_decoded(KEY, "documents", promises.max_mojibake_share),
+            *((_unlicensed(promises.max_unlicensed_share),) if licensed else ()),
         ),
-        summary={
-            "mean_words": "AVG(words)",
-            "mean_characters": "AVG(characters)",
-            "num_sources": "COUNT(DISTINCT source)",
+        summary={"num_sources": "COUNT(DISTINCT source)"},
+        ratios={
+            "quarantine_share": "CAST(quarantined AS DOUBLE) / read",
+            "mean_words": "CAST(num_words AS DOUBLE) / num_rows",
+            **VOLUME,
         },
-        ratios={"quarantine_share": "CAST(quarantined AS DOUBLE) / read"},
         expectations=(
-            bounded("num_rows", "number of documents", minimum=min_documents, key=KEY + "min_documents"),
-            bounded(
-                "quarantine_share",
-                "share of records that could not be read",
-                minimum=0,
-                maximum=max_quarantine_share,
-                key=KEY + "max_quarantine_share",
-            ),
-            bounded("mean_words", "mean number of words", minimum=min_mean_words, key=KEY + "min_mean_words"),
+            bounded("num_rows", "number of documents", minimum=promises.min_documents, key=KEY + "min_documents"),
+            _quarantined(promises.max_quarantine_share),
+            bounded("mean_words", "mean number of words", minimum=promises.min_mean_words, key=KEY + "min_mean_words"),
+            repetitive(KEY, "documents", promises.max_repetitive_share),
+            *compared(KEY, "documents", promises),
         ),
+        warn=promises.warn,
     )
 
 
-def repeated_id(words: str = "documents with the id of an earlier one") -> RowRule:
-    """Return the rule that each id occurs once; the suite must derive `id_key`, a hash of the id."""
-    return RowRule(
-        "repeated_id",
-        "ROW_NUMBER() OVER (PARTITION BY id_key) > 1 OR id IS NULL OR id = ''",
-        0.0,
-        words,
-        share="CAST(COUNT(*) - COUNT(DISTINCT CASE WHEN id <> '' THEN id_key END) AS DOUBLE) / COUNT(*)",
-    )
+def _quarantined(maximum: float) -> dict[str, Any]:
+    words, key = "share of records that could not be read", KEY + "max_quarantine_share"
+    return bounded("quarantine_share", words, minimum=0, maximum=maximum, key=key)
+
+
+def _empty(maximum: float) -> RowRule:
+    return RowRule("empty", r"NOT (text ~ '\S')", maximum, "documents without text", key=KEY + "max_empty_share")
+
+
+def _unlicensed(maximum: float) -> RowRule:
+    where, words = r"NOT (license ~ '\S')", "documents without a licence"
+    return RowRule("unlicensed", where, maximum, words, show=("source",), key=KEY + "max_unlicensed_share")

@@ -1,7 +1,8 @@
 """The shape of a suite: promises about a table, written as SQL over its rows and bounds on a one-row summary.
 
 A suite never sees the corpus: the summary is one aggregate a column, and Great Expectations judges that row. What
-cannot be decided (a null, a NaN, a missing column, an empty table) counts as broken.
+cannot be decided (a null, a NaN, a missing column, an empty table) counts as broken. A broken promise stops the run
+unless the recipe names its threshold in `warn`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class RowRule:
     share: SQL aggregate with the same value as the mean of `where`, for rules whose window would cost memory.
     show: columns whose values explain the offence.
     key: recipe key of the threshold; empty when the rule is not the user's to relax.
+    private: the text of an offending row is shown nowhere.
     """
 
     name: str
@@ -36,6 +38,7 @@ class RowRule:
     share: str = ""
     show: tuple[str, ...] = ()
     key: str = ""
+    private: bool = False
 
     @property
     def column(self) -> str:
@@ -53,6 +56,7 @@ class Suite:
     ratios: summary column -> polars SQL over the summary row and the caller's facts.
     expectations: Great Expectations configurations about summary columns, made by `bounded`.
     place: SQL that says where a row comes from.
+    warn: last parts of the recipe keys whose checks only warn; a check without a key always stops.
     """
 
     name: str
@@ -64,6 +68,7 @@ class Suite:
     ratios: Mapping[str, str] = field(default_factory=dict)
     expectations: tuple[dict[str, Any], ...] = ()
     place: str = "CONCAT_WS(':', source, line)"
+    warn: tuple[str, ...] = ()
 
     @property
     def checks(self) -> tuple[dict[str, Any], ...]:
@@ -77,17 +82,29 @@ class Suite:
         rules = tuple(
             bounded(rule.column, f"share of {rule.words}", maximum=rule.max_share, key=rule.key) for rule in self.rules
         )
-        return (fit if self.columns else ()) + self.expectations + rules
+        every = (fit if self.columns else ()) + self.expectations + rules
+        return tuple(check | {"severity": self._severity(check["meta"]["key"])} for check in every)
+
+    def _severity(self, key: str) -> str:
+        # The two words are those of Great Expectations.
+        return "warning" if key and key.rpartition(".")[2] in self.warn else "critical"
 
 
 def bounded(
-    column: str, words: str, *, minimum: float | None = None, maximum: float | None = None, key: str = ""
+    column: str,
+    words: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    key: str = "",
+    compares: bool = False,
 ) -> dict[str, Any]:
     """Return the Great Expectations configuration of inclusive bounds on one summary column.
 
+    compares: the value exists only beside an earlier snapshot; on a first run it is reported as not compared.
     Not ExpectColumnValuesToBeBetween: that one ignores nulls, so a summary that could not be computed would pass.
     """
     kind = "expect_column_min_to_be_between" if maximum is None else "expect_column_max_to_be_between"
     limits = {"min_value": minimum, "max_value": maximum}
     kwargs = {"column": column} | {name: value for name, value in limits.items() if value is not None}
-    return {"type": kind, "kwargs": kwargs, "meta": {"words": words, "key": key}}
+    return {"type": kind, "kwargs": kwargs, "meta": {"words": words, "key": key, "compares": compares}}

@@ -7,6 +7,7 @@ from lmforge.recipe.schema import Task
 from tasks.clean import clean_corpus
 from tasks.collect import collect_corpus
 from tasks.context import Run
+from tasks.data_reporting import report_data
 from tasks.evaluate import answer_baselines, evaluate_language, evaluate_task
 from tasks.finetune import finetune_from_scratch, finetune_model
 from tasks.label import label_examples
@@ -28,6 +29,7 @@ def prepare(run: Run) -> Artifacts:
         clean = clean_corpus(run, raw, labelled)
         tokens = tokenize_corpus(run, clean)
         made |= {"collect": raw, "clean": clean, "tokenize": tokens}
+    report_data(run, made)
     return made
 
 

@@ -4,7 +4,8 @@ LmforgeError                     1  the work failed
 ├── IntegrityError               1  a file is not what its manifest says
 ├── TrainingError                1  the training program stopped without a model
 ├── InputError (ValueError)      2  data or an argument is wrong; says what, where and how to fix it
-│   └── RecipeError              2  all problems of a recipe at once, each with file:line
+│   ├── RecipeError              2  all problems of a recipe at once, each with file:line
+│   └── NotFetchedError          2  a remote source has no copy on this machine yet
 └── RefusedError                 3  a gate said no
     └── ContractError            3  a suite found data that breaks its promise
 
@@ -34,6 +35,10 @@ class InputError(LmforgeError, ValueError):
     exit_code = 2
 
 
+class NotFetchedError(InputError):
+    """A source that a run fetches has not been fetched yet."""
+
+
 class RecipeError(InputError):
     """A recipe does not fit its schema.
 
@@ -43,6 +48,9 @@ class RecipeError(InputError):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
+
+    def __reduce__(self) -> tuple[type[RecipeError], tuple[list[str]]]:
+        return type(self), (self.problems,)  # an error of a worker process comes back pickled
 
 
 class RefusedError(LmforgeError):

@@ -47,6 +47,11 @@ class Home(BaseModel):
         return self.path / "runs"
 
     @property
+    def snapshots(self) -> Path:
+        """What the gates last accepted; it outlives the store."""
+        return self.path / "snapshots"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 
@@ -70,7 +75,8 @@ class Home(BaseModel):
             "DO_NOT_TRACK": "true",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
-            "HF_HUB_OFFLINE": "1",
+            # A hub name in a recipe is fetched by a run that says so; nothing else ever asks the hub.
+            "HF_HUB_OFFLINE": "0" if os.environ.get("LMFORGE_ONLINE") == "1" else "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_HOME": str(self.path / "huggingface"),
             "MPLCONFIGDIR": str(self.path / "matplotlib"),

@@ -143,10 +143,16 @@ def _is(kind: Callable[[int], bool], path: Path) -> bool:
         return False
 
 
+def _exists(path: Path) -> bool:
+    return _is(lambda mode: not stat.S_ISREG(mode), path)
+
+
 def _missing(root: Path, wanted: Path, pattern: str) -> str:
     """Why nothing was found, with what stands in the nearest directory that exists."""
     if _is(stat.S_ISDIR, wanted):
         return f"'{shown(pattern)}' is a directory; name its files, for example '{shown(pattern.rstrip('/'))}/*'"
+    if _exists(wanted):
+        return f"'{shown(pattern)}' is a pipe, a socket or a device; write what it gives to a file and name that"
     while not _is(stat.S_ISDIR, wanted.parent):
         wanted = wanted.parent
     name, directory = wanted.name, wanted.parent

@@ -7,26 +7,29 @@ of the libraries that compute its result; never on times or places.
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lmforge.artifacts.store import Request
-from lmforge.hashing import hash_code, hash_file, hash_value
+from lmforge.dependencies import CLEANING, CLEANING_LIBRARIES, COLLECTING, COLLECTING_LIBRARIES
+from lmforge.hashing import code_fingerprint, hash_path
 from lmforge.paths import expand
 from lmforge.recipe.data import Corpus, LabelledData
 from lmforge.recipe.schema import Recipe, Task
+from lmforge.sources.base import SourceBase
 
-TEXT = ("lmforge.text",)
 TRAINING = ("lmforge.training", "models")
-DATA_LIBRARIES = ("polars", "pyarrow", "ftfy", "py3langid")
+# Suites share how they measure, so all of them count for each.
+SUITES, PROFILE = "expectations", "lmforge.text.profiling"
 EVALUATION_LIBRARIES = ("torch", "transformers", "scipy", "matplotlib")
 TRAINING_LIBRARIES = ("torch", "transformers", "pytorch-lightning")
 
 
 class Stage(NamedTuple):
-    """One step of the chain. `inputs` maps a role to the stage that fills it; `files` are read from the project."""
+    """One step of the chain. `inputs` maps a role to the stage that fills it.
+
+    files: paths or globs in the project that it reads; sources: kinds of text, which know their files themselves.
+    """
 
     name: str
     kind: str
@@ -35,19 +38,24 @@ class Stage(NamedTuple):
     code: tuple[str, ...]
     libraries: tuple[str, ...]
     files: tuple[str, ...] = ()
+    sources: tuple[SourceBase, ...] = ()
+
+    def paths(self, root: Path) -> list[Path]:
+        """The files of the project that the stage reads.
+
+        Raises InputError where one is missing, NotFetchedError for a remote source that no run has fetched yet.
+        """
+        found = [path for pattern in self.files for path in expand(root, pattern)]
+        for source in self.sources:
+            own = source.files(root)
+            found += [*own, *(other for path in own for other in source.companions(path))]
+        return found
 
     def request(self, fingerprints: dict[str, str], root: Path) -> Request:
         """The store's request, given the fingerprints of the input stages by stage name."""
         inputs = {role: fingerprints[stage] for role, stage in self.inputs.items()}
-        for pattern in self.files:
-            inputs.update({f"file:{_relative(path, root)}": hash_file(path) for path in expand(root, pattern)})
+        inputs.update({f"file:{_relative(path, root)}": hash_path(path) for path in self.paths(root)})
         return Request(self.name, self.kind, self.config, inputs, code_fingerprint(self.code, self.libraries))
-
-
-@cache
-def code_fingerprint(modules: tuple[str, ...], libraries: tuple[str, ...]) -> str:
-    """Hash of the modules' sources and the versions of the libraries."""
-    return hash_value([hash_code(modules), {name: version(name) for name in libraries}])
 
 
 def stages(recipe: Recipe) -> dict[str, Stage]:
@@ -64,35 +72,47 @@ def _label_stage(recipe: Recipe, task: Task) -> Stage:
     config = {
         "data": _dump(task.data),
         "cleaning": _dump(recipe.cleaning),
+        "deduplication": _dump(recipe.deduplication),
         "expectations": _dump(recipe.expectations.labelled_examples),
     }
-    code = (*TEXT, "expectations.labelled_examples")
-    return Stage(f"label-{task.name}", "labelled", config, {}, code, DATA_LIBRARIES, _files(task.data))
+    code = (*COLLECTING, *CLEANING, SUITES)
+    return Stage(
+        f"label-{task.name}",
+        "labelled",
+        config,
+        {},
+        code,
+        (*COLLECTING_LIBRARIES, *CLEANING_LIBRARIES),
+        _files(task.data),
+    )
 
 
 def _language_stages(recipe: Recipe, corpus: Corpus) -> list[Stage]:
     """From raw documents to a base model. The labelled sets guard the clean corpus against text of the test sets."""
     promises = recipe.expectations
-    patterns = tuple(source.pattern for source in corpus.sources)
     collect = {"sources": [_dump(source) for source in corpus.sources], "expectations": _dump(promises.raw_corpus)}
     clean = _dump(corpus) | {"expectations": _dump(promises.clean_corpus)}
     del clean["sources"]
     guards = {f"label-{task.name}": f"label-{task.name}" for task in recipe.tasks}
     length = recipe.pretraining.max_seq_length
     tokens = {
-        "tokenizer": _dump(recipe.tokenizer),
+        # Which engine encodes changes no id.
+        "tokenizer": recipe.tokenizer.model_dump(mode="json", exclude={"engine"}),
         "max_seq_length": length,
         "expectations": _dump(promises.tokenized_corpus),
     }
     chain = [
-        Stage("collect", "raw_corpus", collect, {}, (*TEXT, "expectations.raw_corpus"), DATA_LIBRARIES, patterns),
+        Stage(
+            "collect", "raw_corpus", collect, {}, (*COLLECTING, PROFILE, SUITES), COLLECTING_LIBRARIES,
+            sources=corpus.sources,
+        ),
         Stage(
             "clean", "clean_corpus", clean, {"raw_corpus": "collect", **guards},
-            (*TEXT, "expectations.clean_corpus"), DATA_LIBRARIES,
+            (*CLEANING, SUITES), CLEANING_LIBRARIES, corpus.decontamination.paths,
         ),
         Stage(
             "tokenize", "tokens", tokens, {"clean_corpus": "clean"},
-            ("lmforge.tokenization", "expectations.tokenized_corpus"), ("tokenizers", "transformers"),
+            ("lmforge.tokenization", SUITES), ("tokenizers", "transformers"),
         ),
     ]  # fmt: skip
     pretrain = {"seed": recipe.seed, "model": _dump(recipe.model), "pretraining": _dump(recipe.pretraining)}
@@ -110,17 +130,23 @@ def _task_stages(recipe: Recipe, task: Task) -> list[Stage]:
     start = {"base_model": "pretrain"} if recipe.corpus else {}
     files = (f"{recipe.model.start_from}/*",) if recipe.model.start_from else ()
     measured = {"model": f"finetune-{name}", "baselines": f"baselines-{name}", **labelled}
+    floor = {"seed": recipe.seed, "baselines": _dump(task.baselines)}
     floors = ("lmforge.evaluation.baselines",)
     chain = [
-        Stage(f"baselines-{name}", "baselines", {"seed": recipe.seed}, labelled, floors, ("scikit-learn",)),
+        Stage(f"baselines-{name}", "baselines", floor, labelled, floors, ("scikit-learn", "snowballstemmer")),
         Stage(f"finetune-{name}", "task_model", settings, start | labelled, TRAINING, TRAINING_LIBRARIES, files),
     ]
     if recipe.corpus and task.finetuning.scratch_baseline:
         scratch, inputs = {**settings, "model": _dump(recipe.model)}, {"tokens": "tokenize"} | labelled
         chain.append(Stage(f"scratch-{name}", "task_model", scratch, inputs, TRAINING, TRAINING_LIBRARIES))
         measured["scratch"] = f"scratch-{name}"
-    config = {"metric": task.metric, "seed": recipe.seed, "resamples": recipe.release.resamples}
-    code = ("lmforge.evaluation", "lmforge.serving")
+    config = {
+        "metric": task.metric,
+        "seed": recipe.seed,
+        "resamples": recipe.release.resamples,
+        "expectations": _dump(recipe.expectations.predictions),
+    }
+    code = ("lmforge.evaluation", "lmforge.serving", SUITES)
     chain.append(Stage(f"evaluate-{name}", "evidence", config, measured, code, EVALUATION_LIBRARIES))
     return chain
 

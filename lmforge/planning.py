@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lmforge.artifacts import Store
-from lmforge.errors import IntegrityError
+from lmforge.errors import IntegrityError, NotFetchedError
 from lmforge.explaining import REUSED, why_run
 from lmforge.home import Home
 from lmforge.pipeline import stages
@@ -32,7 +32,11 @@ def plan_stages(recipe: Recipe, home: Home) -> list[PlannedStage]:
         if waiting:
             rows.append(PlannedStage(stage.name, False, f"after {', '.join(waiting)}", None))
             continue
-        request = stage.request(known, home.project)
+        try:
+            request = stage.request(known, home.project)
+        except NotFetchedError as error:
+            rows.append(PlannedStage(stage.name, False, str(error), None))
+            continue
         try:
             artifact = store.find(request)
             why = REUSED if artifact else why_run(store, request)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from lmforge.artifacts.artifact import Artifact
-from lmforge.artifacts.store import Outcome, Request, Store
+from lmforge.artifacts.store import Outcome, Request, Store, watched
 
 logger = logging.getLogger("lmforge.stage")
 
@@ -61,7 +61,7 @@ class Workshop:
 
 
 def _make(store: Store, unit: Unit) -> Artifact:
-    return store.get_or_build(unit.request(), unit.build)[0]
+    return store.get_or_build(*watched(unit.request, unit.build))[0]
 
 
 def _reported(results: Iterable[Result], total: int) -> Iterator[Result]:

@@ -15,7 +15,17 @@ SHOWN_CHARACTERS = 80
 def shown(text: str, limit: int = SHOWN_CHARACTERS) -> str:
     r"""`text` with everything unprintable as \x, \u or \U escapes, cut at `limit` characters."""
     cut = text[:limit] + "..." if len(text) > limit else text
+    if cut.isprintable():
+        return cut
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
+
+
+def cell(text: str) -> str:
+    """`text` for a cell of a CSV file: with `'` before what a spreadsheet would run as a formula.
+
+    By the rule of OWASP, "CSV Injection": `=`, `+`, `-`, `@`, a tab or a carriage return comes first.
+    """
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

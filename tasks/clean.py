@@ -9,7 +9,11 @@ from prefect.client.schemas.objects import State
 from lmforge.artifacts import Artifact
 from lmforge.artifacts.store import Outcome
 from tasks.context import Run
+from tasks.sharding import sharded
 from tasks.stage import make, stage_task
+
+# What cleaning was told to do is what its suite checks.
+LIMITS = {"languages", "min_words", "max_words", "mask_personal_data", "personal_data"}
 
 
 @stage_task
@@ -22,20 +26,16 @@ def clean_corpus(run: Run, raw: Artifact, labelled: dict[str, Artifact]) -> Stat
     def build(out: Path) -> Outcome:
         from expectations.clean_corpus import clean_corpus as suite_of
         from lmforge.text.cleaning import clean
-        from lmforge.text.labelling import evaluation_guard
+        from lmforge.text.guarding import evaluation_sets
         from lmforge.text.records import scan
         from tasks.gating import gate
 
-        guards = [evaluation_guard(examples.path) for examples in labelled.values()]
-        counts = clean(
-            raw.path, out, cleaning=run.corpus.cleaning, deduplication=run.corpus.deduplication,
-            evaluation_keys=frozenset().union(*(keys for keys, _ in guards)),
-            evaluation_ids=frozenset().union(*(ids for _, ids in guards)),
-            validation_share=run.corpus.validation_share,
-        )  # fmt: skip
+        sets = evaluation_sets(labelled, run.corpus.decontamination, run.home.project)
+        with sharded(run) as workshop:
+            counts, facts = clean(raw.path, out, run.corpus, sets, workshop)
         promises = run.recipe.expectations.clean_corpus.model_dump()
-        limits = run.corpus.cleaning.model_dump(include={"languages", "min_words", "max_words"})
-        gate(run, "clean", suite_of(**promises, **limits), scan(out), out, {"num_raw_documents": counts.read})
-        return Outcome(counts)
+        limits = run.corpus.cleaning.model_dump(include=LIMITS)
+        judged = gate(run, "clean", suite_of(**promises, **limits), scan(out), out, {"num_raw_documents": counts.read})
+        return Outcome(counts, facts | {"warnings": judged.num_warnings})
 
     return make(run, "clean", {"collect": raw} | {f"label-{name}": one for name, one in labelled.items()}, build)

@@ -68,6 +68,19 @@ def compare_runs(home: Home, names: Sequence[str]) -> dict[str, Any]:
     return compare(facts) | {"gains": gains, "mlflow": _address(home, runs)}
 
 
+def find_run(home: Home, name: str) -> tuple[str, str]:
+    """The id and the recipe of the run that `name` means: the newest of a recipe of that name, else as `compare_runs`.
+
+    Raises InputError when there is none.
+    """
+    known = {run.info.run_id: run for run in _pipeline_runs(home, None, None)}
+    places = {run.info.experiment_id for run in known.values()}
+    recipes = {place: str(tracking.client(home).get_experiment(place).name) for place in places}
+    of_recipe = (run_id for run_id, run in known.items() if recipes[run.info.experiment_id] == name)
+    run_id = next(of_recipe, None) or _resolve(name, known)
+    return run_id, recipes[known[run_id].info.experiment_id]
+
+
 def _pipeline_runs(home: Home, recipe: str | None, limit: int | None) -> list[MlflowRun]:
     """Newest first; nothing is created in a project that has never run."""
     if home.tracking_uri.startswith("sqlite:///") and not Path(home.tracking_uri.removeprefix("sqlite:///")).is_file():

@@ -17,6 +17,7 @@ from lmforge.recipe.data import Corpus
 
 JOURNAL = "stages.jsonl"
 SUMMARY = "summary.json"
+TASK_RUNNER = "LMFORGE_TASK_RUNNER"
 
 
 class StageRecord(BaseModel):
@@ -37,7 +38,10 @@ class StageRecord(BaseModel):
 
 
 class Run(BaseModel):
-    """One run of a pipeline. `run_id` is that of its MLflow parent run and names its directory in the home."""
+    """One run of a pipeline. `run_id` is that of its MLflow parent run and names its directory in the home.
+
+    task_runner: who works on the shards of a stage (see `tasks.sharding`); it never changes a result.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,6 +50,7 @@ class Run(BaseModel):
     home: Home
     run_id: str
     experiment_id: str
+    task_runner: str = "serial"
 
     @property
     def store(self) -> Store:

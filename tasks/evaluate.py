@@ -23,8 +23,10 @@ def evaluate_language(run: Run, base: Artifact, tokens: Artifact) -> State[Artif
     def build(out: Path) -> Outcome:
         from lmforge.evaluation.language import evaluate_language_model
 
-        logged = base.path / "logs" / "metrics.jsonl"
-        result = evaluate_language_model(base.path / "model", tokens.path, run.recipe.pretraining, logged, out)
+        logged, bytes_per_token = base.path / "logs" / "metrics.jsonl", tokens.manifest.facts["bytes_per_token"]
+        result = evaluate_language_model(
+            base.path / "model", tokens.path, run.recipe.pretraining, logged, out, bytes_per_token
+        )
         values = {f"val/{name}": value for name, value in result["model"].items()}
         values |= {f"floor/{name}_loss": value for name, value in result["floors"].items()}
         with tracking.nested_run(run, "evaluate-language", "evaluate") as child:
@@ -42,7 +44,7 @@ def answer_baselines(run: Run, task: Task, labelled: Artifact) -> State[Artifact
     def build(out: Path) -> Outcome:
         from lmforge.evaluation.classification import answer_baselines
 
-        answer_baselines(labelled.path, out, run.recipe.seed)
+        answer_baselines(labelled.path, out, run.recipe.seed, task.baselines)
         return Outcome()
 
     return make(run, f"baselines-{task.name}", {f"label-{task.name}": labelled}, build)
@@ -56,18 +58,26 @@ def evaluate_task(
     stage = f"evaluate-{task.name}"
 
     def build(out: Path) -> Outcome:
-        from lmforge.evaluation.classification import evaluate_classifier
+        import polars as pl
+
+        from expectations.predictions import answered, predictions
+        from lmforge.evaluation.classification import evaluate_classifier, read_labels
+        from lmforge.evaluation.predictions import read_predictions
+        from tasks.gating import gate
 
         models = {"model": model.path / "model"} | ({"scratch": scratch.path / "model"} if scratch else {})
         release = run.recipe.release
         result = evaluate_classifier(
             models, labelled.path, baselines.path, out, seed=run.recipe.seed, resamples=release.resamples
         )
+        answers = answered(read_predictions(out / "model").lazy(), pl.scan_parquet(labelled.path / "test.parquet"))
+        suite = predictions(labels=read_labels(labelled.path), **run.recipe.expectations.predictions.model_dump())
+        judged = gate(run, stage, suite, answers, out, {"num_test_examples": result["num_test_examples"]})
         with tracking.nested_run(run, stage, "evaluate") as child:
             _log(run, child, result, out)
             tracking.log_dataset(run.home, child, labelled, f"{task.name} test", "testing")
         counts = Counts(read=result["num_test_examples"], kept=result["num_test_examples"], unit="test examples")
-        return Outcome(counts, result | {"mlflow_run_id": child})
+        return Outcome(counts, result | {"mlflow_run_id": child, "warnings": judged.num_warnings})
 
     inputs = {f"finetune-{task.name}": model, f"baselines-{task.name}": baselines, f"label-{task.name}": labelled}
     return make(run, stage, inputs | ({f"scratch-{task.name}": scratch} if scratch else {}), build)

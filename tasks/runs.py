@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,19 +14,32 @@ from lmforge.errors import LmforgeError
 from lmforge.home import Home
 from lmforge.recipe import load_recipe
 from tasks import tracking
-from tasks.context import SUMMARY, Run
+from tasks.context import SUMMARY, TASK_RUNNER, Run
+from tasks.workers import parse_workers
 
 logger = logging.getLogger("lmforge.run")
 
 
 @contextmanager
 def tracked_run(recipe: str, overrides: list[str] | None = None) -> Iterator[Run]:
-    """A run of a recipe, from its MLflow parent run to its end; what stops it decides the status there."""
+    """A run of a recipe, from its MLflow parent run to its end; what stops it decides the status there.
+
+    Raises InputError before anything is started for a task runner that does not exist.
+    """
     home = Home.find().prepare()
+    task_runner = os.environ.get(TASK_RUNNER) or "serial"
+    parse_workers(task_runner)
     path = home.project / recipe
     loaded = load_recipe(path, overrides or ())
     experiment_id, run_id = tracking.start_parent(home, loaded, recipe, overrides or [])
-    run = Run(recipe=loaded, recipe_path=recipe, home=home, run_id=run_id, experiment_id=experiment_id)
+    run = Run(
+        recipe=loaded,
+        recipe_path=recipe,
+        home=home,
+        run_id=run_id,
+        experiment_id=experiment_id,
+        task_runner=task_runner,
+    )
     run.directory.mkdir(parents=True, exist_ok=True)
     logger.info("run %s of %s", run_id, recipe)
     status = "FINISHED"

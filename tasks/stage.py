@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from lmforge.artifacts import Artifact
-from lmforge.artifacts.store import Outcome
+from lmforge.artifacts.store import Outcome, watched
 from lmforge.explaining import REUSED, why_run
 from lmforge.reporting.lines import stage_line
 from tasks import tracking
@@ -43,7 +43,8 @@ def stage_task(function: Callable[..., State[Artifact]]) -> StageTask:
 def make(run: Run, name: str, inputs: Mapping[str, Artifact], build: Callable[[Path], Outcome]) -> State[Artifact]:
     """The artifact of stage `name` from the artifacts of its input stages, built only if the store lacks it."""
     started = time.monotonic()
-    request = run.stage(name).request(fingerprints(inputs), run.home.project)
+    stage, made = run.stage(name), fingerprints(inputs)
+    request, build = watched(lambda: stage.request(made, run.home.project), build)
     why = why_run(run.store, request)
     logger.debug("%s %s", name, request.key)
     artifact, cached = run.store.get_or_build(request, build)

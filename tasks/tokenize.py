@@ -9,6 +9,7 @@ from prefect.client.schemas.objects import State
 from lmforge.artifacts import Artifact
 from lmforge.artifacts.store import Outcome
 from tasks.context import Run
+from tasks.sharding import sharded
 from tasks.stage import make, stage_task
 
 
@@ -21,9 +22,12 @@ def tokenize_corpus(run: Run, clean: Artifact) -> State[Artifact]:
         from lmforge.tokenization.corpus import tokenize
         from tasks.gating import gate
 
-        counts, facts = tokenize(clean.path, out, run.recipe.tokenizer, run.recipe.pretraining.max_seq_length)
+        length = run.recipe.pretraining.max_seq_length
+        with sharded(run) as workshop:
+            counts, facts = tokenize(clean.path, out, run.recipe.tokenizer, length, workshop)
         suite = tokenized_corpus(**run.recipe.expectations.tokenized_corpus.model_dump())
-        gate(run, "tokenize", suite, None, out, facts)
-        return Outcome(counts, facts)
+        numbers = {name: value for name, value in facts.items() if isinstance(value, int | float)}
+        judged = gate(run, "tokenize", suite, None, out, numbers)
+        return Outcome(counts, facts | {"warnings": judged.num_warnings})
 
     return make(run, "tokenize", {"clean": clean}, build)

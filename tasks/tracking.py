@@ -131,7 +131,7 @@ def log_stage(run: Run, record: StageRecord, manifest: Manifest) -> None:
     if record.kind in DATASETS:
         artifact = Artifact(kind=record.kind, path=record.path, fingerprint=record.fingerprint)
         log_dataset(run.home, run.run_id, artifact, record.name, record.kind)
-    if record.cached and (report := record.path / "validation").is_dir():
+    if record.cached and (report := record.path / "logs" / "validation").is_dir():
         log_report(run, record.name, report)
 
 

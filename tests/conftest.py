@@ -28,7 +28,8 @@ Home.find().prepare()
 import polars as pl  # noqa: E402
 
 from lmforge.recipe.schema import Finetuning, Pretraining, Tokenizer  # noqa: E402
-from lmforge.tokenization.packing import PackedSplit  # noqa: E402
+from lmforge.tokenization.encoding import encode  # noqa: E402
+from lmforge.tokenization.packing import write_blocks, write_origin  # noqa: E402
 from lmforge.tokenization.tokenizer import train_tokenizer  # noqa: E402
 from lmforge.training.spec import TrainingSpec  # noqa: E402
 
@@ -59,9 +60,10 @@ def training_data(tmp_path_factory, descriptions) -> Path:
     texts = [row["description"] for row in descriptions]
     tokenizer = train_tokenizer(texts, Tokenizer(vocab_size=600, lowercase=True), LENGTH, directory / "tokenizer")
     for split, part in (("train", slice(40, None)), ("validation", slice(0, 40))):
-        PackedSplit(directory / f"{split}.npy", 600).pack(texts[part], tokenizer, LENGTH)
+        write_blocks(directory / f"{split}.npy", [encode(tokenizer, texts[part])], LENGTH)
         rows = [{"text": row["description"], "label": row["section"]} for row in descriptions[part]]
         pl.DataFrame(rows).write_parquet(directory / f"{split}.parquet")
+    write_origin(directory, directory / "tokenizer", LENGTH)
     return directory
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,12 @@ def run(
     recipe: RecipePath,
     overrides: Overrides = None,
     json: Json = False,
+    task_runner: Annotated[
+        str | None,
+        typer.Option(
+            "--task-runner", help="Who works on shards: serial, thread:N, process:N, dask:N or ray:N (N workers)."
+        ),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the libraries say, too.")] = False,
 ) -> None:
     """Example: lmforge run recipes/quickstart.yaml --set pretraining.max_steps=500
@@ -27,8 +34,13 @@ def run(
     """
     from lmforge.recipe import load_recipe
     from lmforge.reporting.summary import print_summary
+    from tasks.context import TASK_RUNNER
+    from tasks.workers import parse_workers
 
     home = Home.find().prepare()
+    if task_runner is not None:
+        os.environ[TASK_RUNNER] = task_runner
+    parse_workers(os.environ.get(TASK_RUNNER) or "serial")
     load_recipe(recipe, overrides or ())  # a wrong recipe is told before any server starts
     document = _walk(home, recipe_in_project(home, recipe), overrides or [], verbose)
     emit(document, json, lambda: print_summary(document, home))
@@ -41,10 +53,14 @@ def _walk(home: Home, recipe: str, overrides: list[str], verbose: bool) -> dict[
     from flows.logs import show_progress
 
     show_progress(verbose)
+    from prefect import get_client
     from prefect.exceptions import TerminationSignal
 
     from flows.pipeline import pipeline
+    from tasks.workers import deaf
 
+    with deaf():
+        get_client(sync_client=True)  # a temporary server starts here, and must outlive a Ctrl-C in the terminal
     try:
         result: dict[str, Any] = pipeline(recipe, overrides)
     except TerminationSignal as error:

@@ -19,17 +19,25 @@ def validate(recipe: RecipePath, overrides: Overrides = None, json: Json = False
 
     Check a recipe against its schema and that every file it names is there. Nothing is run.
     """
-    from lmforge.paths import expand
+    from lmforge.errors import NotFetchedError
     from lmforge.pipeline import stages
     from lmforge.recipe import load_recipe
 
     home, loaded = Home.find(), load_recipe(recipe, overrides or ())
     chain = stages(loaded)
-    files = sorted(
-        {str(path) for one in chain.values() for pattern in one.files for path in expand(home.project, pattern)}
-    )
-    document = {"recipe": str(recipe), "valid": True, "name": loaded.name, "stages": list(chain), "files": files}
-    emit(document, json, lambda: print(f"{recipe}: valid; {len(chain)} stages, {len(files)} files to read"))
+    found: set[str] = set()
+    waiting = []
+    for stage in chain.values():
+        try:
+            found.update(str(path) for path in stage.paths(home.project))
+        except NotFetchedError as error:
+            waiting.append(str(error))
+    document = {
+        "recipe": str(recipe), "valid": True, "name": loaded.name, "stages": list(chain), "files": sorted(found),
+        "not_fetched": waiting,
+    }  # fmt: skip
+    words = [f"{recipe}: valid; {len(chain)} stages, {len(found)} files to read", *waiting]
+    emit(document, json, lambda: print("\n".join(words)))
 
 
 def schema(json: Json = False) -> None:

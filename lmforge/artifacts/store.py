@@ -21,6 +21,7 @@ from lmforge import __version__
 from lmforge.artifacts.artifact import MANIFEST, Artifact, Counts, Manifest
 from lmforge.errors import InputError, IntegrityError
 from lmforge.hashing import hash_file, hash_value, short
+from lmforge.wording import listed
 
 logger = logging.getLogger(__name__)
 
@@ -131,6 +132,25 @@ class Store:
         staging.replace(place)
         _fsync(place.parent)
         return Artifact(kind=request.kind, path=place, fingerprint=manifest.fingerprint)
+
+
+def watched(ask: Callable[[], Request], build: Callable[[Path], Outcome]) -> tuple[Request, Callable[[Path], Outcome]]:
+    """The request that `ask` gives now, and `build` with a check that its inputs have the same content at the end.
+
+    Otherwise an input that is written to meanwhile would be kept under the hash of what it held before; the build
+    raises InputError then. Files that arrive or vanish meanwhile are left to the next run.
+    """
+    request = ask()
+
+    def checked(out: Path) -> Outcome:
+        outcome = build(out)
+        now = ask().inputs
+        changed = sorted(name for name, digest in request.inputs.items() if now.get(name, digest) != digest)
+        if changed:
+            raise InputError(f"{listed(changed)}: changed while it was read; run again when nothing writes to it")
+        return outcome
+
+    return request, checked
 
 
 def verify(artifact: Artifact) -> None:

@@ -21,6 +21,7 @@ class Cleaning(Part):
     min_language_probability: Share = Field(
         default=0.5, description="below it a language is undetermined and the document kept"
     )
+    html: bool = Field(default=False, description="take HTML tags out of texts of every source; pages always lose them")
     quality: Quality = Quality()
     boilerplate_min_documents: Annotated[int, Field(ge=2)] | None = Field(
         default=None, description="drop lines that stand in at least so many documents; default: keep them"

@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from lmforge.recipe.base import Part, Positive, Share
 from lmforge.recipe.cleaning import Cleaning, Decontamination, Deduplication
+from lmforge.sources.base import SourceBase
+from lmforge.sources.registry import SOURCES, kind_of
 
 
-class FilesSource(Part):
-    """Local files: JSON Lines, CSV, Parquet or plain text, each also gzipped."""
-
-    kind: Literal["files"] = "files"
-    path: str = Field(description="file or glob, relative to the project")
-    format: Literal["auto", "jsonl", "csv", "parquet", "text"] = Field(
-        default="auto", description="auto: by the file name's ending"
-    )
-    text: str = Field(default="text", description="field that holds the text")
-    id: str | None = Field(default=None, description="field that identifies a record; default: file and position")
-    encoding: str = "utf-8"
-    max_line_bytes: Positive = Field(default=1 << 24, description="longer lines are quarantined")
-
-    @property
-    def pattern(self) -> str:
-        """The files that the source is made of."""
-        return self.path
+def _kind(source: Any) -> str:
+    """Which kind of source is meant; local files where nothing is said."""
+    return _tag(source.get("kind", "files") if isinstance(source, dict) else getattr(source, "kind", "files"))
 
 
-class DatasetSource(Part):
-    """A Hugging Face dataset on disk, as `save_to_disk` writes it; nothing is fetched."""
-
-    kind: Literal["dataset"]
-    path: str = Field(description="directory, relative to the project")
-    split: str = Field(default="train", description="split to read, where the directory holds several")
-    text: str = Field(default="text", description="column that holds the text")
-    id: str | None = Field(default=None, description="column that identifies a record; default: path and position")
-
-    @property
-    def pattern(self) -> str:
-        """The files that the source is made of."""
-        return f"{self.path}/**"
+def _tag(kind: Any) -> str:
+    # Tags stand among the keys in what pydantic reports, and one kind is called like a key of it.
+    return f"kind={kind}"
 
 
-Source = Annotated[FilesSource | DatasetSource, Field(discriminator="kind")]
+if TYPE_CHECKING:
+    Source = SourceBase
+else:
+    # Not by the name of the field, because there the default kind would have to be spelled.
+    Source = Annotated[
+        Union[tuple(Annotated[source, Tag(_tag(kind_of(source)))] for source in SOURCES)],  # noqa: UP007
+        Discriminator(_kind),
+    ]
 
 
 class Corpus(Part):
@@ -56,13 +41,6 @@ class Corpus(Part):
     decontamination: Decontamination = Decontamination()
     validation_share: Share = Field(default=0.02, description="share of clean documents kept for validation loss")
 
-    @field_validator("sources", mode="before")
-    @classmethod
-    def _files_by_default(cls, sources: Any) -> Any:
-        if not isinstance(sources, list | tuple):
-            return sources
-        return tuple({"kind": "files"} | source if isinstance(source, dict) else source for source in sources)
-
 
 class LabelledData(Part):
     """Labelled examples: one file that is split here by group, or three files split by you."""
@@ -71,7 +49,7 @@ class LabelledData(Part):
     train: str | None = None
     validation: str | None = None
     test: str | None = None
-    format: Literal["auto", "jsonl", "csv", "parquet"] = "auto"
+    format: Literal["auto", "jsonl", "json", "csv", "tsv", "parquet", "arrow"] = "auto"
     text: str = "text"
     label: str = "label"
     id: str | None = None

@@ -38,7 +38,6 @@ _EXPECTED = {
     "too_long": "at most {max_length} item(s)",
     "string_too_short": "at least {min_length} character(s)",
     "string_too_long": "at most {max_length} character(s)",
-    "union_tag_invalid": "one of {expected_tags}",
 }
 _PATTERNS = {NAME_PATTERN: "letters, digits, `_` and `-`, a letter or digit first, at most 63 in all"}
 
@@ -80,6 +79,8 @@ def _steps(root: Node, details: ErrorDetails) -> tuple[str | int, ...]:
         if below is not None:
             steps.append(step)
             node = below
+    if details["type"] == "union_tag_invalid" and node is not None and node.child("kind") is not None:
+        steps.append("kind")
     return (*steps, *absent)
 
 
@@ -123,6 +124,8 @@ def _what(details: ErrorDetails, node: Node | None, steps: tuple[str | int, ...]
     if kind == "value_error":
         return str(context["error"])
     got = node.shown() if node is not None else "nothing"
+    if kind == "union_tag_invalid":
+        return _choice(re.findall("'(?:kind=)?([^']*)'", str(context["expected_tags"])), got, node)
     if kind == "literal_error":
         return _choice(re.findall("'([^']*)'", str(context["expected"])), got, node)
     if kind == "string_pattern_mismatch":

@@ -12,14 +12,17 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+# In the order in which a reader wants them.
+_VERDICTS = ("broken", "warns", "not compared", "holds")
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def render_data_docs(result: Mapping[str, Any]) -> str:
+def render_data_docs(result: Mapping[str, Any], failing_rows: str = "") -> str:
     """Return the page of one validation: the same result gives the same bytes.
 
-    result: suite, promise, passed, outcomes (column, words, observed, limit, passed, key, detail, expectation),
-    statistics (name -> number or None), offenders (rule, id, place, note, excerpt).
+    result: suite, promise, passed, num_warnings, compared_with, outcomes (column, words, observed, limit, verdict,
+    severity, key, detail, expectation), statistics (name -> number or None), offenders (rule, id, place, note, excerpt)
+    and num_failing_rows. failing_rows: name of the file beside the page that holds them all, empty where there is none.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -30,7 +33,9 @@ def render_data_docs(result: Mapping[str, Any]) -> str:
     )
     environment.filters["number"] = format_number
     titles = {outcome["column"].removesuffix("_share"): outcome["words"] for outcome in result["outcomes"]}
-    return environment.get_template("data_docs.html").render(**result, titles=titles) + "\n"
+    ordered = sorted(result["outcomes"], key=lambda outcome: _VERDICTS.index(outcome["verdict"]))
+    template = environment.get_template("data_docs.html")
+    return template.render(**{**result, "outcomes": ordered}, titles=titles, failing_rows=failing_rows) + "\n"
 
 
 def format_number(value: float | None) -> str:

@@ -63,9 +63,19 @@ def _language(language: Mapping[str, Any], console: Console) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     losses = {"this model": language["model"]["loss"]}
     losses |= {f"{name} counts": loss for name, loss in language["floors"].items()}
+    bits = _bits_per_byte(language)
     for name, loss in sorted(losses.items(), key=lambda item: item[1]):
-        table.add_row(f"  {name}", f"{loss:.3f}", style="bold" if name == "this model" else None)
+        cells = [f"{bits[name]:.3f} bits a byte"] if name in bits else []
+        table.add_row(f"  {name}", f"{loss:.3f}", *cells, style="bold" if name == "this model" else None)
     console.print(table)
+
+
+def _bits_per_byte(language: Mapping[str, Any]) -> dict[str, float]:
+    """By the names of the losses; empty for a masked language model, whose losses are not the cost of a text."""
+    if "bits_per_byte" not in language["model"]:
+        return {}
+    floors = {f"{name} counts": bits for name, bits in language["floor_bits_per_byte"].items()}
+    return {"this model": language["model"]["bits_per_byte"]} | floors
 
 
 def _task(task: Mapping[str, Any], console: Console) -> None:

@@ -2,42 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from lmforge.artifacts.artifact import Counts
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+
+from lmforge.artifacts.artifact import Artifact, Counts
+from lmforge.deduplication.exact import first_of_each
 from lmforge.errors import InputError
-from lmforge.paths import expand, inside
-from lmforge.recipe.data import DatasetSource, Source
-from lmforge.sources.fields import Columns
-from lmforge.sources.hf_dataset import read_dataset
-from lmforge.sources.readers import read_records
-from lmforge.text.records import QuarantineWriter, Record, Rejected, ShardWriter
-from lmforge.text.tables import RAW_SCHEMA
+from lmforge.hashing import hash_path
+from lmforge.recipe.data import Source
+from lmforge.sharding import Workshop
+from lmforge.sources.units import IDS, REPAIRED, CollectUnit, collect_units
+from lmforge.text.records import QuarantineWriter, Rejected
+from lmforge.text.tables import RAW_SCHEMA, open_table, shard_paths
 from lmforge.wording import shown
 
+FILES = "files.json"
 
-def collect(sources: Sequence[Source], out: Path, *, root: Path) -> Counts:
-    """Write the raw shards (id, text, source, line) and `quarantine.jsonl` to `out`; return balanced counts.
 
-    A record without an id is called `source:line`. A second record with the same id is quarantined as duplicate_id.
-    Raises InputError for a file without a usable record, a file that two sources name, and what `read_records` raises.
+def collect(sources: Sequence[Source], out: Path, *, root: Path, workshop: Workshop) -> tuple[Counts, dict[str, Any]]:
+    """Write the raw shards (schema `RAW_SCHEMA`), `quarantine.jsonl` and `files.json` to `out`.
+
+    Returns balanced counts and facts. A record without an id is called `source:line`. A second record with the same id
+    is quarantined as duplicate_id. `files.json` names each file with its SHA-256 and numbers of records.
+    Raises InputError for a file without a usable record, a file that two sources name, and what sources raise.
     """
-    num_read = 0
-    seen: set[str] = set()
-    with ShardWriter(out, RAW_SCHEMA) as shards, QuarantineWriter(out) as quarantine:
-        for path, source in _files(sources, root):
-            for item in unique(_read(path, source, root), seen):
-                num_read += 1
-                if isinstance(item, Rejected):
-                    quarantine.write(item)
-                else:
-                    shards.write({"id": item.name, "text": item.text, "source": item.source, "line": item.line})
-        reasons = quarantine.reasons
-    num_quarantined = sum(reasons.values())
-    counts = Counts(read=num_read, kept=num_read - num_quarantined, quarantined=num_quarantined, reasons=reasons)
-    counts.check()
-    return counts
+    units = collect_units(list(_files(sources, root)))
+    made = workshop.make(units)
+    listed = list(_listed(units, made))
+    (out / FILES).write_text(json.dumps(listed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    repairs = sum((Counter(artifact.manifest.facts["repairs"]) for artifact in made), Counter[str]())
+    facts = {"num_files": len(listed), "repairs": dict(sorted(repairs.items()))}
+    return _gather(made, out), facts
+
+
+def changes(now: Iterable[dict[str, Any]], then: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
+    """What the `files.json` of two runs say: names that arrived, that vanished, and whose content changed."""
+    after, before = ({one["name"]: one["sha256"] for one in listed} for listed in (now, then))
+    return {
+        "arrived": sorted(after.keys() - before.keys()),
+        "vanished": sorted(before.keys() - after.keys()),
+        "changed": sorted(name for name in after.keys() & before.keys() if after[name] != before[name]),
+    }
 
 
 def source_name(path: Path, root: Path) -> str:
@@ -46,57 +60,69 @@ def source_name(path: Path, root: Path) -> str:
     return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()
 
 
-def unique(items: Iterator[Record | Rejected], seen: set[str]) -> Iterator[Record | Rejected]:
-    """Turn every record whose name is in `seen` into a duplicate_id and add the others' names."""
-    for item in items:
-        if isinstance(item, Record):
-            if item.name in seen:
-                # The id decides the split, so two texts under one id would be drawn together.
-                item = Rejected.of("duplicate_id", item.source, item.line, item.text, detail=shown(item.name))
-            else:
-                seen.add(item.name)
-        yield item
-
-
-def not_empty(items: Iterator[Record | Rejected], source: str) -> Iterator[Record | Rejected]:
-    """Pass items on; raise InputError at the end when none was a record, with the first reason for that."""
-    num_records, first = 0, None
-    for item in items:
-        if isinstance(item, Record):
-            num_records += 1
-        else:
-            first = first or item
-        yield item
-    if num_records == 0:
-        why = f"line {first.line} is refused as {first.reason} {first.detail}".strip() if first else "it is empty"
-        raise InputError(f"0 records in {shown(source)}: {why}; correct the file or leave it out of the sources")
-
-
-def _files(sources: Sequence[Source], root: Path) -> Iterator[tuple[Path, Source]]:
+def _files(sources: Sequence[Source], root: Path) -> Iterator[tuple[Path, str, Source]]:
     named: dict[Path, str] = {}
     for source in sources:
-        whole = isinstance(source, DatasetSource)
-        for path in [inside(root, source.path)] if whole else expand(root, source.path):
+        for path in source.files(root):
             # Without ids, both copies of a record would be called by the same place.
             if path in named:
                 raise InputError(
                     f"{shown(str(path))}: named by {shown(named[path])} and by {shown(source.path)}; name it once"
                 )
             named[path] = source.path
-            yield path, source
+            yield path, source.name_of(path, root), source
 
 
-def _read(path: Path, source: Source, root: Path) -> Iterator[Record | Rejected]:
-    name = source_name(path, root)
-    if isinstance(source, DatasetSource):
-        columns = Columns(text=source.text, id=source.id)
-        return not_empty(read_dataset(path, source.split, columns, source=name), name)
-    items = read_records(
-        path,
-        Columns(text=source.text, id=source.id),
-        source=name,
-        declared=source.format,
-        encoding=source.encoding,
-        max_line_bytes=source.max_line_bytes,
-    )
-    return not_empty(items, name)
+def _listed(units: Sequence[CollectUnit], made: Sequence[Artifact]) -> Iterator[dict[str, Any]]:
+    for unit, artifact in zip(units, made, strict=True):
+        counted = artifact.manifest.facts["files"]
+        for path, name in zip(unit.paths, unit.names, strict=True):
+            yield {"name": name, "sha256": hash_path(path), **counted[name]}
+
+
+def _gather(units: Sequence[Artifact], out: Path) -> Counts:
+    """One directory from the units': shards numbered through, and a quarantine that names the repeated ids."""
+    repeated = _repeated_ids(units)
+    num_shards = num_repaired = 0
+    with QuarantineWriter(out) as quarantine:
+        for artifact, drop in zip(units, repeated, strict=True):
+            quarantine.append(artifact.path)
+            num_repaired += int(np.count_nonzero(np.load(artifact.path / REPAIRED) & ~drop))
+            start = 0
+            for shard in shard_paths(artifact.path):
+                target = out / f"part-{num_shards:05d}.parquet"
+                part = drop[start : start + pq.read_metadata(shard).num_rows]
+                if part.any():
+                    _without(shard, part, target, quarantine)
+                else:
+                    _link(shard, target)
+                start += len(part)
+                num_shards += 1
+        reasons = quarantine.reasons
+    num_read, num_quarantined = sum(one.manifest.counts.read for one in units), sum(reasons.values())
+    num_kept = num_read - num_repaired - num_quarantined
+    return Counts(read=num_read, kept=num_kept, repaired=num_repaired, quarantined=num_quarantined, reasons=reasons)
+
+
+def _repeated_ids(units: Sequence[Artifact]) -> list[np.ndarray]:
+    """For each unit a mask of its rows whose id an earlier row has."""
+    keys = [np.load(artifact.path / IDS, allow_pickle=False) for artifact in units]
+    first = first_of_each(np.concatenate(keys))
+    mask = first != np.arange(len(first))
+    return np.split(mask, np.cumsum([len(one) for one in keys])[:-1])
+
+
+def _without(shard: Path, drop: np.ndarray, target: Path, quarantine: QuarantineWriter) -> None:
+    frame = pl.read_parquet(shard)
+    for row in frame.filter(drop).iter_rows(named=True):
+        # The id decides the split, so two texts under one id would be drawn together.
+        quarantine.write(Rejected.of("duplicate_id", row["source"], row["line"], row["text"], detail=shown(row["id"])))
+    with open_table(target, RAW_SCHEMA) as table:
+        table.write_table(frame.filter(~drop).to_arrow().cast(RAW_SCHEMA), row_group_size=5_000)
+
+
+def _link(path: Path, target: Path) -> None:
+    try:
+        os.link(path, target)  # both are never written again, so the text is on disk once
+    except OSError:
+        shutil.copyfile(path, target)

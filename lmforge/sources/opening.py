@@ -1,177 +1,213 @@
-"""Files as bytes: what may be opened, transparent gunzip with a cap on expansion, and lines of bounded length.
+"""Files as streams of bytes: what may be opened, what it is, and the same for each member of an archive.
 
-Formats and compression are told by content where the content can tell; a file's ending only chooses among text formats.
+Compression, archives and tables are told by content; a file's ending only chooses among text formats.
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import zlib
+import fnmatch
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from lmforge.errors import InputError
-from lmforge.wording import shown
+from lmforge.sources.archives import Member, archive_kind, open_archive
+from lmforge.sources.unpacking import Budget, Stream, compression, unpacked
+from lmforge.wording import listed, shown
 
 _FORMATS = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
-    ".json": "jsonl",
+    ".json": "json",
     ".csv": "csv",
     ".tsv": "tsv",
+    ".tab": "tsv",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".arrow": "arrow",
+    ".arrows": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
     ".txt": "text",
     ".text": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
 }
-_PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".joblib", ".npy", ".npz"}
+_COMPRESSED = (".gz", ".gzip", ".bz2", ".xz", ".zst", ".zstd", ".lz4")
+_ARCHIVES = (".zip", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".tzst")
+_PICKLES = {".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".npy", ".npz", ".dill"}
 _UNPACK = "unpack it and name the files inside"
+_EXPORT = "export the data as JSON Lines, CSV or Parquet"
 _FOREIGN = {
-    b"PK\x03\x04": ("a zip archive", _UNPACK),
-    b"BZh": ("compressed with bzip2", "decompress it with `bunzip2`"),
-    b"\xfd7zXZ\x00": ("compressed with xz", "decompress it with `unxz`"),
-    b"\x28\xb5\x2f\xfd": ("compressed with zstd", "decompress it with `unzstd`"),
     b"%PDF": ("a PDF document", "extract its text with `pdftotext`"),
-    b"ARROW1": ("an Arrow file", "write it as Parquet"),
-    b"\x93NUMPY": ("a NumPy array", "export the data as JSON Lines, CSV or Parquet"),
+    b"FEA1": ("a Feather file of version 1", "write it as Parquet"),
+    b"\x93NUMPY": ("a NumPy array", _EXPORT),
+    b"\x89HDF": ("an HDF5 file", _EXPORT),
+    b"SQLite format 3\0": ("an SQLite database", _EXPORT),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", _UNPACK),
+    b"Rar!\x1a\x07": ("a RAR archive", _UNPACK),
+    b"\x1f\x9d": ("compressed with compress", "decompress it with `uncompress`"),
 }
-_PARQUET = b"PAR1"
+# The stream form of Arrow starts with a message of its schema, as the file form does after its first eight bytes.
+_TABLES = {b"PAR1": "parquet", b"ARROW1": "arrow", b"\xff\xff\xff\xff": "arrow"}
 _HEAD_BYTES = 4096
-# deflate cannot expand more than 1032 times; real text stays below 20.
-_MAX_EXPANSION = 200
-_FREE_BYTES = 1 << 20
 
 
-class Line(NamedTuple):
-    """One line without its end; `sha256` is set, and `content` cut, where it was longer than allowed."""
+class Opened(NamedTuple):
+    """A file, or a member of an archive, whose bytes are ready; `member` is empty for a file."""
 
-    number: int
-    offset: int
-    content: bytes
-    complete: bool
-    sha256: str | None = None
+    member: str
+    file_format: str
+    stream: Stream
 
 
-def format_of(path: Path, declared: str = "auto") -> str:
-    """`jsonl`, `csv`, `tsv`, `parquet` or `text`: as declared, else by the ending; InputError if unknown."""
-    if path.suffix.lower() in _PICKLES:
+def format_of(name: str, declared: str = "auto", head: bytes = b"") -> str:
+    """The format: as declared, else by the first bytes of a table, else by the ending.
+
+    Raises InputError for an ending that tells nothing, and for pickled data whatever is declared.
+    """
+    endings = [ending.lower() for ending in PurePosixPath(name).suffixes[-2:]]
+    if endings and endings[-1] in _COMPRESSED:
+        endings.pop()
+    ending = endings[-1] if endings else ""
+    if ending in _PICKLES:
         raise InputError(
-            f"{shown(str(path))}: pickled data and arrays are refused, as reading them can run code; "
-            "export the data as JSON Lines, CSV or Parquet"
+            f"{shown(name, 200)}: pickled data and arrays are refused, as reading them can run code; {_EXPORT}"
         )
-    ending = Path(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
-    if declared == "csv" and ending == ".tsv":
+    if declared == "csv" and _FORMATS.get(ending) == "tsv":
         return "tsv"
     if declared != "auto":
         return declared
-    if ending not in _FORMATS:
+    if ending in _FORMATS:
+        return _FORMATS[ending]
+    if table := _table(head):
+        return table
+    if ending in _ARCHIVES and archive_kind(head):
+        raise InputError(f"{shown(name, 200)}: is an archive where a file is expected; {_UNPACK}")
+    if ending in _ARCHIVES:
         raise InputError(
-            f"{shown(str(path))}: the ending {shown(ending)!r} tells no format; rename the file to one of "
-            f"{', '.join(_FORMATS)} (each also with .gz) or set `format` to jsonl, csv, parquet or text"
+            f"{shown(name, 200)}: is named like an archive, but its content is none; copy or download it again"
         )
-    return _FORMATS[ending]
+    raise InputError(
+        f"{shown(name, 200)}: the ending {shown(ending)!r} tells no format; rename the file to one of "
+        f"{', '.join(_FORMATS)} (each also with {', '.join(_COMPRESSED)}), or set `format`, for example to text"
+    )
 
 
 @contextmanager
-def open_bytes(path: Path, file_format: str) -> Iterator[BinaryIO]:
-    """Open a file for reading, gunzipped if it is gzipped.
+def open_files(path: Path, declared: str, max_unpacked_bytes: int, members: str = "*") -> Iterator[Iterator[Opened]]:
+    """The file itself, or the members of an archive whose names fit the glob `members`, decompressed, in order.
 
-    Raises InputError for what cannot be read, is damaged, is no file of `file_format`, expands more than 200 times or
-    changes while it is open.
+    Raises InputError, possibly while reading, for what cannot be read, is damaged, is no file of its format, expands
+    too far, changes while it is open, or is an archive with an unsafe member (see `open_archive`) or an archive in it.
     """
+    with _unchanged(path) as (packed, num_bytes):
+        yield _opened(packed, path, num_bytes, declared, max_unpacked_bytes, members)
+
+
+@contextmanager
+def open_bytes(path: Path, file_format: str, max_unpacked_bytes: int = 1 << 40) -> Iterator[Stream]:
+    """One file of a known format, decompressed; raises InputError as `open_files` does, and for an archive."""
+    with _unchanged(path) as (packed, num_bytes):
+        name = str(path)
+        yield _leaf("", name, unpacked(packed, name, Budget(name, num_bytes, max_unpacked_bytes)), file_format).stream
+
+
+@contextmanager
+def _unchanged(path: Path) -> Iterator[tuple[Stream, int]]:
+    """The packed bytes of a file and how many they are; InputError where they change meanwhile."""
     try:
         before = path.stat()
         with path.open("rb") as raw:
-            file: BinaryIO = raw
-            if raw.peek(2)[:2] == b"\x1f\x8b":
-                # By content: files named .gz are often already decompressed by the program that fetched them.
-                file = _Gunzip(raw)  # type: ignore[assignment]
-            _check_head(path, file.read(_HEAD_BYTES), file_format)
-            file.seek(0)
-            yield file
+            yield Stream(raw, raw), before.st_size
         after = path.stat()
-    except EOFError as error:
-        raise InputError(
-            f"{shown(str(path))}: the gzip data ends early, after {path.stat().st_size:,} compressed bytes; "
-            "copy or download the file again"
-        ) from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(
-            f"{shown(str(path))}: damaged gzip data, or other bytes after it ({error}); copy or download it again"
-        ) from error
     except OSError as error:
-        raise InputError(f"{shown(str(path))}: cannot be read: {error.strerror or error}") from error
+        raise InputError(f"{shown(str(path), 200)}: cannot be read: {error.strerror or error}") from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise InputError(f"{shown(str(path))}: changed while it was read; run again when nothing writes to it")
+        raise InputError(f"{shown(str(path), 200)}: changed while it was read; run again when nothing writes to it")
 
 
-def read_lines(file: BinaryIO, max_line_bytes: int) -> Iterator[Line]:
-    """Lines that end in a line feed, numbered from 1, with offsets from the start of the uncompressed file.
-
-    A UTF-8 byte order mark at the start is left out. Memory is bounded by `max_line_bytes`.
-    """
-    number, offset = 0, 0
-    while content := file.readline(max_line_bytes + 1):
-        number += 1
-        start, offset = offset, offset + len(content)
-        if len(content) > max_line_bytes and not content.endswith(b"\n"):
-            # Hashed in pieces, so that a line of any length takes constant memory.
-            digest = hashlib.sha256(content)
-            while rest := file.readline(1 << 20):
-                offset += len(rest)
-                digest.update(rest.removesuffix(b"\n"))
-                if rest.endswith(b"\n"):
-                    break
-            yield Line(number, start, content[:_HEAD_BYTES], True, digest.hexdigest())
-            continue
-        if number == 1:
-            content = content.removeprefix(b"\xef\xbb\xbf")
-        yield Line(number, start, content.removesuffix(b"\n"), content.endswith(b"\n"))
+def _opened(
+    packed: Stream, path: Path, num_bytes: int, declared: str, max_unpacked_bytes: int, members: str
+) -> Iterator[Opened]:
+    name = str(path)
+    budget = Budget(name, num_bytes, max_unpacked_bytes)
+    stream = unpacked(packed, name, budget)
+    kind = archive_kind(stream.peek(_HEAD_BYTES))
+    if kind is None:
+        yield _leaf("", name, stream, declared)
+        return
+    # By its name: what is in an archive of pickles would be refused only after reading.
+    if path.suffix.lower() in _PICKLES:
+        format_of(name)
+    with stream.random_access() as file, open_archive(file, kind, name, budget) as found:
+        for member in _chosen(found, members, name):
+            inner = f"{name}!{member.name}"
+            yield _leaf(member.name, inner, unpacked(member.open(), inner, budget), declared)
 
 
-class _Gunzip(gzip.GzipFile):
-    """Stops a decompression bomb while it expands, whatever its header claims."""
-
-    def __init__(self, raw: BinaryIO) -> None:
-        self._raw = raw
-        super().__init__(fileobj=raw, mode="rb")
-
-    def read(self, size: int | None = -1) -> bytes:
-        return self._checked(super().read(size))
-
-    def readline(self, size: int | None = -1) -> bytes:
-        return self._checked(super().readline(-1 if size is None else size))
-
-    def _checked(self, content: bytes) -> bytes:
-        if self.tell() > _MAX_EXPANSION * self._raw.tell() + _FREE_BYTES:
-            raise InputError(
-                f"{shown(str(self._raw.name))}: expands more than {_MAX_EXPANSION} times, like a decompression bomb; "
-                "decompress it yourself if you trust it"
-            )
-        return content
+def _chosen(found: list[Member], members: str, name: str) -> list[Member]:
+    chosen = [member for member in found if fnmatch.fnmatchcase(member.name, members)]
+    if not chosen:
+        raise InputError(
+            f"{shown(name, 200)}: no member fits {shown(members)!r}; it holds "
+            f"{listed(member.name for member in found) or 'none'}; set `members` to a glob of their names"
+        )
+    return chosen
 
 
-def _check_head(path: Path, head: bytes, file_format: str) -> None:
-    name = shown(str(path))
+def _leaf(member: str, name: str, stream: Stream, declared: str) -> Opened:
+    head = stream.peek(_HEAD_BYTES)
+    try:
+        file_format = format_of(name, declared, head)
+        _check_head(name, head, file_format)
+    except InputError as error:
+        hint = "; or choose other members with `members`, for example '*.jsonl'" if member else ""
+        raise InputError(f"{error}{hint}") from error
+    return Opened(member, file_format, stream)
+
+
+def _check_head(name: str, head: bytes, file_format: str) -> None:
     for magic, (what, fix) in _FOREIGN.items():
         if head.startswith(magic):
-            raise InputError(f"{name}: is {what}; {fix}")
+            raise InputError(f"{shown(name, 200)}: is {what}; {fix}")
+    if kind := compression(head):
+        raise InputError(f"{shown(name, 200)}: is compressed twice, with {kind} inside; decompress it once")
+    if kind := archive_kind(head):
+        raise InputError(f"{shown(name, 200)}: is a {kind} archive where a file is expected; {_UNPACK}")
     # Protocol byte and version of a pickle; 0x80 starts no UTF-8 character.
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+        raise InputError(f"{shown(name, 200)}: is pickled, and reading it can run code; {_EXPORT}")
+    table, wanted = _table(head), file_format in _TABLES.values()
+    if table and table != file_format:
         raise InputError(
-            f"{name}: is pickled, and reading it can run code; export the data as JSON Lines, CSV or Parquet"
+            f"{shown(name, 200)}: is a table in the {table} format but is to be read as {file_format}; "
+            "correct its ending or `format`"
         )
-    if head[257:262] == b"ustar":
-        raise InputError(f"{name}: is a tar archive; {_UNPACK}")
-    if (file_format == "parquet") != head.startswith(_PARQUET):
-        wanted = "is not a Parquet file" if file_format == "parquet" else "is a Parquet file"
-        raise InputError(f"{name}: {wanted} but is to be read as {file_format}; correct its ending or `format`")
+    if wanted and not table:
+        raise InputError(
+            f"{shown(name, 200)}: is no {file_format} file, or empty; correct its ending or `format`, or copy it again"
+        )
+    if not wanted and (wide := _wide(head)):
+        raise InputError(
+            f"{shown(name, 200)}: looks like {wide}; convert it with `iconv -f {wide} -t UTF-8 FILE > NEW`"
+        )
+
+
+def _table(head: bytes) -> str | None:
+    return next((table for magic, table in _TABLES.items() if head.startswith(magic)), None)
+
+
+def _wide(head: bytes) -> str | None:
+    """`UTF-16` or `UTF-32` where a byte order mark or the zeros of Latin text in these encodings say so."""
+    if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "UTF-32"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "UTF-16"
     # Latin text has a zero in every other byte of UTF-16, in three of four of UTF-32.
-    wide = head[:2] in (b"\xff\xfe", b"\xfe\xff") or head.count(0) * 3 > len(head)
-    if file_format != "parquet" and wide:
-        raise InputError(
-            f"{name}: looks like UTF-16 or UTF-32; convert it with `iconv -f UTF-16 -t UTF-8 {path.name} > NEW`"
-        )
+    share = head.count(0) / len(head) if len(head) > 3 else 0.0
+    return "UTF-32" if share > 0.6 else "UTF-16" if share > 1 / 3 else None

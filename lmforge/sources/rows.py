@@ -1,4 +1,4 @@
-"""Rows of text files: JSON Lines, CSV and plain lines as mappings of fields, and what is broken as Rejected.
+"""Rows of text files: CSV, and documents that are lines, paragraphs or whole files; what is broken as Rejected.
 
 Nothing here knows which fields are wanted, except that a CSV header must hold them.
 """
@@ -6,87 +6,89 @@ Nothing here knows which fields are wanted, except that a CSV header must hold t
 from __future__ import annotations
 
 import csv
-import json
-import math
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Literal, NamedTuple
 
 from lmforge.errors import InputError
+from lmforge.sources.decoding import Decoder
 from lmforge.sources.fields import check_header
-from lmforge.sources.opening import Line
+from lmforge.sources.lines import Line, Piece
 from lmforge.text.records import Rejected
 from lmforge.wording import shown
 
-# Deeper than any data is; the parser of the standard library gives up at a depth that depends on its caller.
-_MAX_DEPTH = 64
-# What Parquet and data frames can hold; Python itself would take any number.
-_INT64_DIGITS = 19
-# Possessive, and with an optional end, so that no input makes it backtrack.
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
-_BRACKET = re.compile(rb"[\[{}\]]")
+Documents = Literal["line", "paragraph", "file"]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One parsed row: its fields, where it stood and its raw bytes."""
+class Row(NamedTuple):
+    """One parsed row: its fields, where it stood, its raw bytes and the code of what was mended in them."""
 
     line: int
     offset: int | None
     content: bytes
     fields: Mapping[str, Any]
+    repaired: str = ""
 
     def rejected(self, reason: str, source: str, detail: str = "") -> Rejected:
+        """This row as refused."""
         return Rejected.of(reason, source, self.line, self.content, detail=detail, offset=self.offset)
 
 
-def json_rows(lines: Iterator[Line], source: str, encoding: str) -> Iterator[Row | Rejected]:
-    """One JSON object a line; blank lines are skipped.
-
-    Rejects NaN, Infinity, floats out of range, integers beyond 64 bits and nesting beyond 64. Raises InputError for a
-    JSON array or a pretty-printed document, which are not JSON Lines.
-    """
-    first = True
-    for line in lines:
-        if line.sha256 is None and not line.content.strip():
-            continue
-        if first:
-            _check_shape(line, source)
-            first = False
-        text = _decoded(line, source, encoding)
-        if isinstance(text, Rejected):
-            yield text
-            continue
-        yield _parse_object(line, text, source)
-
-
-def text_rows(lines: Iterator[Line], source: str, encoding: str) -> Iterator[Row | Rejected]:
+def text_rows(lines: Iterator[Line], decoder: Decoder) -> Iterator[Row | Rejected]:
     """One document a line, as field `text`; blank lines are skipped."""
     for line in lines:
-        text = _decoded(line, source, encoding)
-        if isinstance(text, Rejected):
-            yield text
-        elif text.strip():
-            yield Row(line.number, line.offset, line.content, {"text": text.removesuffix("\r")})
+        decoded = decoder.line(line)
+        if isinstance(decoded, Rejected):
+            yield decoded
+        elif decoded.text and not decoded.text.isspace():
+            fields = {"text": decoded.text.removesuffix("\r")}
+            yield Row(line.number, line.offset, line.content, fields, decoded.repaired)
+
+
+def paragraph_rows(lines: Iterator[Line], decoder: Decoder, max_bytes: int) -> Iterator[Row | Rejected]:
+    """One document a paragraph, which blank lines part; `line` is its first. A broken line refuses its paragraph.
+
+    Reason codes beside those of `Decoder`: document_too_long.
+    """
+    first: Line | None = None
+    piece, broken = Piece(max_bytes), None
+    for line in lines:
+        if line.content and not line.content.isspace():
+            if first is None:
+                first, piece, broken = line, Piece(max_bytes), None
+            else:
+                piece.add(b"\n")
+            piece.add(line.content)
+            broken = broken or (line if line.sha256 is not None else None)
+        elif first is not None:
+            yield _document(piece, first, broken, decoder)
+            first = None
+    if first is not None:
+        yield _document(piece, first, broken, decoder)
+
+
+def whole_row(line: Line, decoder: Decoder) -> Iterator[Row | Rejected]:
+    """The whole file as one document; none where it is blank. Reason codes beside those of `Decoder`: as above."""
+    if line.content and not line.content.isspace():
+        yield _decoded_row(line, decoder)
 
 
 def csv_rows(
-    lines: Iterator[Line], source: str, encoding: str, *, delimiter: str, wanted: list[str], max_field_bytes: int
+    lines: Iterator[Line], decoder: Decoder, *, delimiter: str, wanted: list[str], max_field_bytes: int
 ) -> Iterator[Row | Rejected]:
     """Rows under a header, quoted as RFC 4180 says; `line` is where a row starts.
 
-    Raises InputError for a header with a repeated name or without a wanted one.
+    Reason codes beside those of `Decoder`: invalid_csv, truncated, ragged_row. Raises InputError for a header with a
+    repeated name or without a wanted one.
     """
     # A limit of the whole process, so it is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), max_field_bytes))
-    tape = _Tape(lines, source, encoding)
+    tape = _Tape(lines, decoder, max_field_bytes)
     # Strict, or a stray quote would silently swallow the rows up to the next one.
     reader = csv.reader(tape, delimiter=delimiter, strict=True)
-    header = _header(reader, tape, source)
+    header = _header(reader, tape, decoder.source)
     if not header:
         return
-    check_header(header, wanted, source, delimiter)
+    check_header(header, wanted, decoder.source, delimiter)
     while True:
         tape.start()
         try:
@@ -95,12 +97,13 @@ def csv_rows(
             return
         except csv.Error as error:
             reason = {"unexpected end of data": "truncated"}.get(str(error), "invalid_csv")
-            yield tape.rejected("line_too_long" if "field limit" in str(error) else reason, str(error))
+            yield tape.rejected("line_too_long" if "limit" in str(error) else reason, str(error))
             continue
         if tape.problem:
             yield tape.problem
         elif len(values) == len(header):
-            yield Row(tape.line, tape.offset, tape.content, dict(zip(header, values, strict=True)))
+            fields = dict(zip(header, values, strict=True))
+            yield Row(tape.line, tape.offset, tape.content, fields, tape.repaired)
         elif values:
             yield tape.rejected("ragged_row", f"{len(values)} fields under {len(header)} columns")
 
@@ -108,13 +111,15 @@ def csv_rows(
 class _Tape:
     """Feeds decoded lines to the CSV parser and keeps the raw bytes of the row that it is reading."""
 
-    def __init__(self, lines: Iterator[Line], source: str, encoding: str) -> None:
-        self._lines, self._source, self._encoding = lines, source, encoding
+    def __init__(self, lines: Iterator[Line], decoder: Decoder, max_row_bytes: int) -> None:
+        self._lines, self._decoder, self._max_row_bytes = lines, decoder, max_row_bytes
         self.start()
 
     def start(self) -> None:
         self._taken: list[Line] = []
+        self._num_bytes = 0
         self.problem: Rejected | None = None
+        self.repaired = ""
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -122,12 +127,17 @@ class _Tape:
     def __next__(self) -> str:
         line = next(self._lines)
         self._taken.append(line)
-        text = _decoded(line, self._source, self._encoding)
-        if isinstance(text, Rejected):
-            self.problem = self.problem or text
+        self._num_bytes += len(line.content)
+        # The parser limits a field; a row of many quoted fields with line breaks has no limit of its own.
+        if self._num_bytes > 2 * self._max_row_bytes:
+            raise csv.Error(f"a row beyond the limit of {2 * self._max_row_bytes} bytes")
+        decoded = self._decoder.line(line)
+        if isinstance(decoded, Rejected):
+            self.problem = self.problem or decoded
             # Its quotes still count, or the next rows would be read as one field.
-            return "\n" if line.sha256 else line.content.decode(self._encoding, "replace") + "\n"
-        return text + "\n" if line.complete else text
+            return "\n" if line.sha256 else line.content.decode(self._decoder.encoding, "replace") + "\n"
+        self.repaired = self.repaired or decoded.repaired
+        return decoded.text + "\n" if line.complete else decoded.text
 
     @property
     def line(self) -> int:
@@ -139,10 +149,13 @@ class _Tape:
 
     @property
     def content(self) -> bytes:
-        return b"\n".join(line.content for line in self._taken)
+        return self._taken[0].content if len(self._taken) == 1 else b"\n".join(line.content for line in self._taken)
 
     def rejected(self, reason: str, detail: str) -> Rejected:
-        return Rejected.of(reason, self._source, self.line, self.content, detail=detail, offset=self.offset)
+        if len(self._taken) > 1:
+            detail += f"; it spans {len(self._taken):,} lines, so a quote is missing or one too many"
+        source = self._decoder.source
+        return Rejected.of(reason, source, self.line, self.content, detail=detail, offset=self.offset)
 
 
 def _header(reader: Iterator[list[str]], tape: _Tape, source: str) -> list[str]:
@@ -155,76 +168,16 @@ def _header(reader: Iterator[list[str]], tape: _Tape, source: str) -> list[str]:
     return header
 
 
-def _decoded(line: Line, source: str, encoding: str) -> str | Rejected:
+def _document(piece: Piece, first: Line, broken: Line | None, decoder: Decoder) -> Row | Rejected:
+    if broken is not None:
+        return decoder.rejected("line_too_long", broken)
+    return _decoded_row(piece.line(first.number, first.offset, True), decoder)
+
+
+def _decoded_row(line: Line, decoder: Decoder) -> Row | Rejected:
     if line.sha256 is not None:
-        cut = Rejected.of("line_too_long", source, line.number, line.content, offset=line.offset)
-        return Rejected("line_too_long", source, line.number, line.sha256, cut.excerpt, offset=line.offset)
-    if b"\0" in line.content:
-        return Rejected.of("nul_byte", source, line.number, line.content, offset=line.offset)
-    try:
-        return line.content.decode(encoding)
-    except UnicodeDecodeError as error:
-        reason = "invalid_utf8" if encoding == "utf-8" else "invalid_encoding"
-        hint = (
-            f"byte 0x{line.content[error.start]:02x}; if the file is not {encoding}, set `encoding`, for example cp1252"
-        )
-        return Rejected.of(reason, source, line.number, line.content, detail=hint, offset=line.offset + error.start)
-
-
-def _check_shape(line: Line, source: str) -> None:
-    start = line.content.strip()
-    if start.startswith(b"["):
-        raise InputError(
-            f"{shown(source)}: is a JSON array, not JSON Lines; convert it with `jq -c '.[]' FILE > NEW.jsonl`"
-        )
-    if start == b"{":
-        raise InputError(
-            f"{shown(source)}: is pretty-printed JSON, not JSON Lines; convert it with `jq -c . FILE > NEW.jsonl`"
-        )
-
-
-def _parse_object(line: Line, text: str, source: str) -> Row | Rejected:
-    def rejected(reason: str, detail: str = "") -> Rejected:
-        return Rejected.of(reason, source, line.number, line.content, detail=detail, offset=line.offset)
-
-    if _is_deep(line.content):
-        return rejected("nested_too_deeply", f"more than {_MAX_DEPTH} levels")
-    try:
-        value = _DECODER.decode(text)
-    except ValueError as error:
-        return rejected("invalid_json" if line.complete else "truncated", str(error))
-    if not isinstance(value, dict):
-        return rejected("not_an_object", f"a JSON {type(value).__name__}")
-    return Row(line.number, line.offset, line.content, value)
-
-
-def _is_deep(content: bytes) -> bool:
-    # Nearly every line ends here; the exact depth costs a pass over it.
-    if content.count(b"[") + content.count(b"{") <= _MAX_DEPTH:
-        return False
-    depth = 0
-    for match in _BRACKET.finditer(_STRING.sub(b"", content)):
-        depth += 1 if match.group() in b"[{" else -1
-        if depth > _MAX_DEPTH:
-            return True
-    return False
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _int64(digits: str) -> int:
-    if len(digits.lstrip("-")) > _INT64_DIGITS or not -(1 << 63) <= int(digits) < 1 << 63:
-        raise ValueError("an integer beyond 64 bits")
-    return int(digits)
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise ValueError("a number beyond the range of a float")
-    return value
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_int64, parse_float=_finite)
+        return decoder.rejected("document_too_long", line, "set `max_line_bytes` higher, or read it by lines")
+    decoded = decoder.line(line)
+    if isinstance(decoded, Rejected):
+        return decoded
+    return Row(line.number, line.offset, line.content, {"text": decoded.text.replace("\r\n", "\n")}, decoded.repaired)

@@ -10,10 +10,10 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import polars as pl
 import pyarrow as pa
@@ -32,9 +32,12 @@ _MAX_GROUP_CHARS = 1 << 23
 _MAX_EXCERPT_CHARS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A document as it was read; `line` counts from 1 (rows for Parquet), `id` is None where the source has none."""
+class Record(NamedTuple):
+    """A document as it was read; `line` counts from 1 (rows of tables, elements of JSON arrays); `id` may be None.
+
+    repaired: code of what reading had to mend, empty for nothing. license, language, origin: where the record knows
+    better than its source.
+    """
 
     text: str
     source: str
@@ -42,6 +45,10 @@ class Record:
     id: str | None = None
     label: str | None = None
     group: str | None = None
+    repaired: str = ""
+    license: str | None = None
+    language: str | None = None
+    origin: str | None = None
 
     @property
     def name(self) -> str:
@@ -66,11 +73,24 @@ class Rejected:
 
     @classmethod
     def of(
-        cls, reason: str, source: str, line: int, content: str | bytes, *, detail: str = "", offset: int | None = None
+        cls,
+        reason: str,
+        source: str,
+        line: int,
+        content: str | bytes,
+        *,
+        detail: str = "",
+        offset: int | None = None,
+        excerpt: bool = True,
     ) -> Self:
-        """Hash and excerpt `content`, the raw bytes or the text that was refused."""
+        """Hash and excerpt `content`, the raw bytes or the text that was refused; a secret is hashed only."""
         raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
-        return cls(reason, source, line, hashlib.sha256(raw).hexdigest(), _excerpt(raw), detail, offset)
+        shortened = _excerpt(raw) if excerpt else ""
+        return cls(reason, source, line, hashlib.sha256(raw).hexdigest(), shortened, detail, offset)
+
+
+# As `dataclasses.asdict`, which copies every value, would list them; sorted, as the file has them.
+_FIELDS = sorted(field.name for field in fields(Rejected))
 
 
 class ShardWriter:
@@ -139,7 +159,19 @@ class QuarantineWriter:
     def write(self, rejected: Rejected) -> None:
         """Append one rejected record."""
         self._counter[rejected.reason] += 1
-        self._file.write(json.dumps(asdict(rejected), sort_keys=True) + "\n")
+        self._file.write(json.dumps({name: getattr(rejected, name) for name in _FIELDS}) + "\n")
+
+    def append(self, directory: Path) -> None:
+        """Take over the quarantine that another writer left in `directory`."""
+        with (directory / _QUARANTINE).open(encoding="utf-8") as lines:
+            for line in lines:
+                self._counter[json.loads(line)["reason"]] += 1
+                self._file.write(line)
+
+    @property
+    def num_written(self) -> int:
+        """Number of records so far."""
+        return self._counter.total()
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -161,6 +193,11 @@ def scan(directory: Path) -> pl.LazyFrame:
     Raises IntegrityError where there is none.
     """
     return pl.scan_parquet(shard_paths(directory))
+
+
+def excerpt_of(text: str) -> str:
+    """At most 200 escaped characters of a text, to recognise it by."""
+    return _excerpt(text.encode("utf-8", "surrogatepass"))
 
 
 def _excerpt(raw: bytes) -> str:

@@ -10,9 +10,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import polars as pl
+
+from lmforge.deduplication.matching import near_matches
+from lmforge.deduplication.near import band_keys
 from lmforge.errors import InputError
+from lmforge.recipe.cleaning import Deduplication
 from lmforge.recipe.data import LabelledData
-from lmforge.text.normalizing import bucket
+from lmforge.text.normalizing import bucket, normalized_texts
 from lmforge.text.records import Rejected
 from lmforge.wording import listed, nearest, shown
 
@@ -60,7 +66,9 @@ def check_labels(examples: Sequence[Example], kept: Sequence[str]) -> None:
         raise InputError("\n".join(problems))
 
 
-def split_examples(examples: Sequence[Example], data: LabelledData) -> tuple[dict[str, list[Example]], list[Rejected]]:
+def split_examples(
+    examples: Sequence[Example], data: LabelledData, deduplication: Deduplication
+) -> tuple[dict[str, list[Example]], list[Rejected]]:
     """The examples of each split in source order, and those that none may hold, with a reason code.
 
     Raises InputError for an empty split, fewer than two labels, and labels that training never shows.
@@ -77,9 +85,51 @@ def split_examples(examples: Sequence[Example], data: LabelledData) -> tuple[dic
             splits[_draw(example.group, data)].append(example)
     else:
         splits = _without_leaks({name: pools.get(name, []) for name in SPLITS}, data.group is not None, rejected)
+    if deduplication.near:
+        splits, near = _without_near_leaks(splits, deduplication)
+        rejected += near
     splits["train"] = _at_most(splits["train"], data.max_train_examples_per_label, rejected)
     _check_splits(splits)
     return splits, rejected
+
+
+def _without_near_leaks(
+    splits: dict[str, list[Example]], settings: Deduplication
+) -> tuple[dict[str, list[Example]], list[Rejected]]:
+    """The splits without the examples that are near duplicates of one in a later split, and those examples.
+
+    Reason code: near_evaluation_set, with the id of the example that stays. The test split is never changed.
+    """
+    bands = {
+        name: band_keys(
+            normalized_texts(pl.Series([example.text for example in splits[name]], dtype=pl.String)), settings
+        )
+        for name in SPLITS
+    }
+    kept, rejected = {"test": splits["test"]}, list[Rejected]()
+    reference, names = bands["test"], [example.id for example in splits["test"]]
+    for name in ("validation", "train"):
+        matches = near_matches(bands[name], reference)
+        kept[name] = [example for example, match in zip(splits[name], matches, strict=True) if match < 0]
+        rejected += [
+            Rejected.of(
+                "near_evaluation_set",
+                one.source,
+                one.line,
+                one.text,
+                detail=f"{shown(one.id)}: like {shown(names[match])}",
+            )
+            for one, match in zip(splits[name], matches.tolist(), strict=True)
+            if match >= 0
+        ]
+        reference = np.concatenate([reference, bands[name][matches < 0]])
+        names += [example.id for example in kept[name]]
+    return {name: kept[name] for name in SPLITS}, rejected
+
+
+def _bands(examples: Sequence[Example], settings: Deduplication) -> np.ndarray:
+    texts = pl.Series([example.text for example in examples], dtype=pl.String)
+    return band_keys(normalized_texts(texts), settings)
 
 
 def _sieve(

@@ -1,65 +1,136 @@
-"""The stage `tokenize`: a tokenizer and blocks of both splits from a clean corpus."""
+"""The stage `tokenize`: a tokenizer and blocks of both splits from a clean corpus.
+
+Each clean shard is encoded as a unit of its own; then one pass puts the ids of the shards one after another. The engine
+that encodes never changes an id, so blocks and their fingerprint do not depend on it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import shutil
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from lmforge.artifacts import Counts
+from lmforge.artifacts import Artifact, Counts
+from lmforge.errors import InputError
 from lmforge.recipe.schema import Tokenizer
-from lmforge.text.records import scan
-from lmforge.tokenization.packing import PackedSplit
-from lmforge.tokenization.tokenizer import NUM_SPECIAL, train_tokenizer
+from lmforge.sharding import Workshop
+from lmforge.text.tables import shard_paths
+from lmforge.tokenization.packing import write_blocks, write_origin
+from lmforge.tokenization.quick import is_installed
+from lmforge.tokenization.tokenizer import NUM_SPECIAL, UNK
+from lmforge.tokenization.units import OCCURRENCES, SPLITS, AgreementUnit, EncodeUnit, TokenizerUnit, load_split
 
-SPLITS = ("train", "validation")
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+_NUM_LANGUAGES = 10
+# [CLS] and [SEP], which are no part of a word.
+_FRAME_TOKENS = 2
 
 
-def tokenize(clean: Path, out: Path, settings: Tokenizer, block_length: int) -> tuple[Counts, dict[str, Any]]:
-    """Write `tokenizer/`, `train.npy` and `validation.npy` to `out`; return block counts and facts for the suite."""
-    sample = Texts(clean, "train", settings.max_training_documents)
-    tokenizer = train_tokenizer(sample, settings, block_length, out / "tokenizer")
-    vocab_size = tokenizer.get_vocab_size()
-    packed = {
-        split: PackedSplit(out / f"{split}.npy", vocab_size).pack(Texts(clean, split), tokenizer, block_length)
-        for split in SPLITS
-    }
-    num_tokens = sum(split.num_tokens for split in packed.values())
-    num_words = sum(split.num_words for split in packed.values())
-    occurrences = np.sum([split.occurrences for split in packed.values()], axis=0)
-    used = np.count_nonzero(occurrences[NUM_SPECIAL:])
-    facts = {
-        "num_train_blocks": packed["train"].num_blocks,
-        "num_validation_blocks": packed["validation"].num_blocks,
-        "block_length": block_length,
+def tokenize(
+    clean: Path, out: Path, settings: Tokenizer, block_length: int, workshop: Workshop
+) -> tuple[Counts, dict[str, Any]]:
+    """Write `tokenizer/`, blocks `train.npy` and `validation.npy` and `tokens.json` to `out`.
+
+    Returns block counts and facts; all facts but `engine`, `engine_fallback`, `special_tokens_in_text` and
+    `tokens_per_word_by_language` are numbers. Raises InputError for a text too small for the vocabulary, and where
+    the recipe asks for an engine that is not installed.
+    """
+    tokenizer = workshop.make([TokenizerUnit(clean, settings, block_length)])[0].path
+    (out / "tokenizer").mkdir(parents=True)
+    for name in _TOKENIZER_FILES:
+        shutil.copyfile(tokenizer / name, out / "tokenizer" / name)
+    encoded = _encode(shard_paths(clean), tokenizer, settings.engine, workshop)
+    blocks = {}
+    num_long = 0
+    for split in SPLITS:
+        parts = [load_split(unit.path, split) for unit in encoded.units]
+        blocks[split] = write_blocks(out / f"{split}.npy", parts, block_length)
+        num_long += sum(int(np.count_nonzero(part.lengths > block_length)) for part in parts)
+    write_origin(out, out / "tokenizer", block_length)
+    facts = {f"num_{split}_blocks": number for split, number in blocks.items()} | _facts(encoded, num_long)
+    total = sum(blocks.values())
+    return Counts(read=total, kept=total, unit="blocks"), facts | {"block_length": block_length}
+
+
+class _Encoding(NamedTuple):
+    """The encoded shards, and why the quick engine was not used though it was asked for; "" when it was."""
+
+    units: list[Artifact]
+    engine: str
+    fallback: str
+
+
+def _encode(shards: Sequence[Path], tokenizer: Path, engine: str, workshop: Workshop) -> _Encoding:
+    agreement, fallback = _agreement(shards, tokenizer, engine, workshop)
+    units = workshop.make([EncodeUnit(shard, tokenizer, agreement) for shard in shards])
+    doubts = [unit.manifest.facts["disagreement"] for unit in units if "disagreement" in unit.manifest.facts]
+    if doubts:
+        # One shard on which it errs is reason to trust it with none.
+        agreement, fallback = None, doubts[0]
+        units = workshop.make([EncodeUnit(shard, tokenizer, None) for shard in shards])
+    return _Encoding(units, "tokie" if agreement else "tokenizers", fallback)
+
+
+def _agreement(shards: Sequence[Path], tokenizer: Path, engine: str, workshop: Workshop) -> tuple[Path | None, str]:
+    if engine == "tokenizers":
+        return None, ""
+    if not is_installed():
+        if engine == "tokie":
+            raise InputError(
+                "tokenizer.engine: tokie is not installed; install it with: pip install 'lmforge[fast]', or write "
+                "engine: auto"
+            )
+        return None, "tokie is not installed"
+    learned = workshop.make([AgreementUnit(tokenizer, tuple(shards))])[0]
+    disagreement = str(learned.manifest.facts["disagreement"])
+    return (None, disagreement) if disagreement else (learned.path, "")
+
+
+def _facts(encoded: _Encoding, num_long: int) -> dict[str, Any]:
+    occurrences = np.sum([np.load(unit.path / OCCURRENCES, allow_pickle=False) for unit in encoded.units], axis=0)
+    described = [unit.manifest.facts for unit in encoded.units]
+    languages = _languages(described)
+    totals = sum(languages.values(), Counter[str]())
+    special = sum((Counter(facts["special_tokens_in_text"]) for facts in described), Counter[str]())
+    num_documents, num_tokens = totals["num_documents"], totals["num_tokens"]
+    return {
+        "num_documents": num_documents,
         "num_tokens": num_tokens,
-        "num_words": num_words,
-        "unknown_share": sum(split.num_unknown for split in packed.values()) / max(num_tokens, 1),
-        "vocabulary_used_share": float(used) / (vocab_size - NUM_SPECIAL),
-        "vocab_size": vocab_size,
+        "num_words": totals["num_words"],
+        "unknown_share": int(occurrences[UNK]) / max(num_tokens, 1),
+        "bytes_per_token": totals["num_bytes"] / max(num_tokens, 1),
+        "long_document_share": num_long / max(num_documents, 1),
+        "vocabulary_used_share": float(np.count_nonzero(occurrences[NUM_SPECIAL:]) / (len(occurrences) - NUM_SPECIAL)),
+        "vocab_size": len(occurrences),
         "max_token_id": int(np.flatnonzero(occurrences).max(initial=0)),
+        "tokens_per_word_by_language": _tokens_per_word(languages),
+        # Counted in the text, where they are encoded like any other characters.
+        "num_special_tokens_in_text": special.total(),
+        "special_tokens_in_text": dict(sorted((+special).items())),
+        "engine": encoded.engine,
+        "engine_fallback": encoded.fallback,
+        "quick_document_share": sum(facts["num_quick_documents"] for facts in described) / max(num_documents, 1),
     }
-    blocks = sum(split.num_blocks for split in packed.values())
-    return Counts(read=blocks, kept=blocks, unit="blocks"), facts
 
 
-@dataclass(frozen=True)
-class Texts:
-    """The documents of a split in order, read anew by every loop over them; with a limit, about so many of them."""
+def _languages(described: Sequence[dict[str, Any]]) -> dict[str, Counter[str]]:
+    languages: dict[str, Counter[str]] = {}
+    for facts in described:
+        for language, numbers in facts["languages"].items():
+            languages.setdefault(language, Counter()).update(numbers)
+    return languages
 
-    clean: Path
-    split: str
-    limit: int | None = None
 
-    def __iter__(self) -> Iterator[str]:
-        import polars as pl
+def _tokens_per_word(languages: dict[str, Counter[str]]) -> dict[str, float]:
+    """Fertility without the frame of a document, of the languages with the most documents (arXiv:2012.15613)."""
+    most = sorted(languages, key=lambda one: (-languages[one]["num_documents"], one))[:_NUM_LANGUAGES]
+    return {one: _fertility(languages[one]) for one in most if languages[one]["num_words"]}
 
-        rows = scan(self.clean).filter(pl.col("split") == self.split).select("text")
-        if self.limit is not None:
-            # Every n-th document, not the first ones: sources follow one another in a corpus.
-            rows = rows.gather_every(max(1, -(-rows.select(pl.len()).collect().item() // self.limit)))
-        for frame in rows.collect_batches(maintain_order=True):
-            yield from frame["text"]
+
+def _fertility(numbers: Counter[str]) -> float:
+    tokens = numbers["num_tokens"] - _FRAME_TOKENS * numbers["num_documents"]
+    return round(tokens / numbers["num_words"], 4)

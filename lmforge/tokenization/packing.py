@@ -1,59 +1,58 @@
-"""Encode documents and pack them into blocks of equal length, as uint16 files that training memory-maps.
+"""Blocks of equal length from encoded documents, as uint16 files that training memory-maps.
 
 Documents follow one another as `[CLS] text [SEP]`; a block may begin inside a document. Nothing is padded: the last
-incomplete block is dropped, so less than one block of tokens is lost a split.
+incomplete block is dropped, so less than one block of tokens is lost a split. `tokens.json` beside the blocks says
+which tokenizer their ids belong to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+import json
+import tokenize
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from tokenizers import Tokenizer as FastTokenizer
 
-from lmforge.tokenization.tokenizer import UNK
+from lmforge.errors import InputError, IntegrityError
+from lmforge.hashing import short
+from lmforge.tokenization.encoding import DTYPE, Encoded
+from lmforge.tokenization.tokenizer import load_tokenizer, tokenizer_fingerprint
 
-BATCH_DOCUMENTS = 2000
-DTYPE = np.uint16
+_ORIGIN = "tokens.json"
+# What numpy raises for a header that is none, found by altering bits of one.
+_UNREADABLE = (OSError, EOFError, ValueError, TypeError, SyntaxError, OverflowError, MemoryError, tokenize.TokenError)
+_AGAIN = "remove its directory and run again to make it anew"
 
 
-class PackedSplit:
-    """One split's blocks on disk and the counts that describe them."""
+def write_blocks(path: Path, parts: Sequence[Encoded], block_length: int) -> int:
+    """Write `[num_blocks, block_length]` uint16 to the .npy file at `path`; return num_blocks.
 
-    def __init__(self, path: Path, vocab_size: int) -> None:
-        assert vocab_size <= np.iinfo(DTYPE).max, "token ids would not fit into uint16"
-        self.path = path
-        self.num_blocks = self.num_tokens = self.num_words = 0
-        self.occurrences = np.zeros(vocab_size, dtype=np.int64)
+    parts: documents in order; memory-mapped ids are read one part at a time. `document_file` gets its positions.
+    """
+    ends = np.concatenate([[0], *(part.lengths for part in parts)], dtype=np.int64).cumsum()
+    num_blocks = int(ends[-1]) // block_length
+    left = num_blocks * block_length
+    with path.open("wb") as file:
+        header = {"descr": DTYPE.str, "fortran_order": False, "shape": (num_blocks, block_length)}
+        np.lib.format.write_array_header_1_0(file, header)
+        for part in parts:
+            assert part.ids.dtype == DTYPE and len(part.ids) == part.lengths.sum(), "no ids of these documents"
+            part.ids[:left].tofile(file)
+            left -= min(left, len(part.ids))
+    np.save(document_file(path), ends[ends <= num_blocks * block_length])
+    return num_blocks
 
-    def pack(self, texts: Iterable[str], tokenizer: FastTokenizer, block_length: int) -> PackedSplit:
-        """Write `[num_blocks, block_length]` uint16 to the .npy file at `path`; memory stays flat."""
-        raw = self.path.with_suffix(".raw")
-        lengths = [np.zeros(1, dtype=np.int64)]
-        with raw.open("wb") as file:
-            for batch in _batches(texts):
-                ids, documents = _encode(tokenizer, batch)
-                lengths.append(documents)
-                self.num_words += sum(len(text.split()) for text in batch)
-                self.num_tokens += len(ids)
-                self.occurrences += np.bincount(ids, minlength=len(self.occurrences))
-                ids.astype(DTYPE).tofile(file)
-        self.num_blocks = self.num_tokens // block_length
-        blocks = np.lib.format.open_memmap(self.path, mode="w+", dtype=DTYPE, shape=(self.num_blocks, block_length))
-        if self.num_blocks:
-            tokens = np.memmap(raw, dtype=DTYPE, mode="r", shape=(self.num_tokens,))
-            blocks.reshape(-1)[:] = tokens[: self.num_blocks * block_length]
-            blocks.flush()
-        raw.unlink()
-        ends = np.concatenate(lengths).cumsum()
-        np.save(document_file(self.path), ends[ends <= self.num_blocks * block_length])
-        return self
 
-    @property
-    def num_unknown(self) -> int:
-        return int(self.occurrences[UNK])
+def write_origin(directory: Path, tokenizer_dir: Path, block_length: int) -> None:
+    """Say beside the blocks of `directory` which tokenizer made them."""
+    origin = {
+        "tokenizer": tokenizer_fingerprint(tokenizer_dir),
+        "vocab_size": load_tokenizer(tokenizer_dir).get_vocab_size(),
+        "block_length": block_length,
+    }
+    (directory / _ORIGIN).write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
 
 
 def document_file(blocks: Path) -> Path:
@@ -61,19 +60,46 @@ def document_file(blocks: Path) -> Path:
     return blocks.with_name(f"{blocks.stem}_documents.npy")
 
 
-def read_blocks(path: Path) -> np.ndarray:
-    """Memory-map blocks: `[num_blocks, block_length]` uint16."""
-    blocks: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+def read_blocks(path: Path, tokenizer_dir: Path | None = None) -> np.ndarray:
+    """Memory-map blocks: `[num_blocks, block_length]` uint16.
+
+    tokenizer_dir: the tokenizer, or a model with it, that the ids must belong to; all of them are then looked at.
+    Raises IntegrityError for a file that is no such array, InputError for blocks of another tokenizer.
+    """
+    try:
+        blocks = np.load(path, mmap_mode="r", allow_pickle=False)
+    except _UNREADABLE as error:
+        raise IntegrityError(f"{path}: not readable as token blocks ({error}); {_AGAIN}") from error
+    if not isinstance(blocks, np.memmap) or blocks.dtype != DTYPE or blocks.ndim != 2 or not blocks.flags.c_contiguous:
+        found = f"{blocks.dtype} {blocks.shape}" if isinstance(blocks, np.ndarray) else type(blocks).__name__
+        raise IntegrityError(f"{path}: holds {found}, not little-endian uint16 [num_blocks, block_length]; {_AGAIN}")
+    if (size := path.stat().st_size) != (expected := blocks.offset + blocks.nbytes):
+        raise IntegrityError(f"{path}: {size} bytes found, {expected} expected; {_AGAIN}")
+    if tokenizer_dir is not None:
+        _check_origin(path, blocks, tokenizer_dir)
     return blocks
 
 
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    iterator = iter(texts)
-    while batch := list(islice(iterator, BATCH_DOCUMENTS)):
-        yield batch
+def _check_origin(path: Path, blocks: np.ndarray, tokenizer_dir: Path) -> None:
+    origin = _read_origin(path.with_name(_ORIGIN))
+    wanted = tokenizer_fingerprint(tokenizer_dir)
+    if origin["tokenizer"] != wanted:
+        raise InputError(
+            f"{path}: made with another tokenizer ({short(str(origin['tokenizer']))}) than that of {tokenizer_dir} "
+            f"({short(wanted)}), so its ids mean other tokens; use the tokenizer beside the blocks, or tokenize again"
+        )
+    if blocks.shape[1] != origin["block_length"]:
+        raise IntegrityError(f"{path}: blocks of {blocks.shape[1]} tokens, {origin['block_length']} expected; {_AGAIN}")
+    vocab_size = load_tokenizer(tokenizer_dir).get_vocab_size()
+    if (largest := int(blocks.max(initial=0))) >= vocab_size:
+        raise IntegrityError(f"{path}: id {largest} in it, though the vocabulary has {vocab_size}; {_AGAIN}")
 
 
-def _encode(tokenizer: FastTokenizer, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """All ids of the texts in a row, and how many each text has."""
-    encoded = [np.asarray(one.ids, dtype=np.int64) for one in tokenizer.encode_batch_fast(texts)]
-    return np.concatenate(encoded), np.array([len(ids) for ids in encoded])
+def _read_origin(path: Path) -> dict[str, Any]:
+    try:
+        origin: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return {name: origin[name] for name in ("tokenizer", "vocab_size", "block_length")}
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: missing, so nobody knows which tokenizer made the blocks; tokenize again") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{path}: not what the stage tokenize writes; {_AGAIN}") from error

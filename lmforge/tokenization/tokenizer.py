@@ -5,17 +5,23 @@ Both kinds share five special tokens with fixed ids, so that every objective and
 
 from __future__ import annotations
 
+import json
 import string
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 from tokenizers import Tokenizer as FastTokenizer
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from lmforge.errors import InputError
+from lmforge.hashing import hash_file, hash_value
 from lmforge.recipe.schema import Tokenizer
+from lmforge.tokenization.characters import count_characters
+from lmforge.tokenization.encoding import all_cores
 
 SPECIAL_TOKENS = {
     "pad_token": "[PAD]",
@@ -27,6 +33,8 @@ SPECIAL_TOKENS = {
 NUM_SPECIAL = len(SPECIAL_TOKENS)
 PAD, UNK, CLS, SEP, MASK = range(NUM_SPECIAL)
 TOKENIZER_FILE = "tokenizer.json"
+# What decides the ids of a text; how long a batch is cut or filled up is set anew by whoever encodes.
+_DECISIVE = ("model", "added_tokens", "normalizer", "pre_tokenizer", "post_processor")
 # As in BERT's own vocabulary: rarer characters are unknown instead of filling the vocabulary.
 MAX_ALPHABET = 1000
 
@@ -35,20 +43,28 @@ def train_tokenizer(texts: Iterable[str], settings: Tokenizer, max_seq_length: i
     """Learn the vocabulary from `texts` and save the tokenizer to `out` in the form of `transformers`.
 
     The same texts give the same bytes. `texts` are read twice; an iterator is held in memory for that.
-    Raises InputError when the text is too small for the vocabulary asked for.
+    Raises InputError when the text is too small for the vocabulary asked for, or its alphabet too large.
     """
     learn = _wordpiece if settings.kind == "wordpiece" else _byte_level_bpe
-    tokenizer = learn(list(texts) if isinstance(texts, Iterator) else texts, settings)
-    if (found := tokenizer.get_vocab_size()) < settings.vocab_size:
-        raise InputError(
-            f"tokenizer.vocab_size: {settings.vocab_size} asked for, but the clean corpus yields only {found} distinct "
-            f"tokens; set tokenizer.vocab_size to {found} or less, or add text"
-        )
+    with all_cores():
+        tokenizer = learn(list(texts) if isinstance(texts, Iterator) else texts, settings)
+    _check_size(tokenizer.get_vocab_size(), settings.vocab_size)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", CLS), ("[SEP]", SEP)]
     )
     _save(tokenizer, max_seq_length, out)
     return load_tokenizer(out)
+
+
+def tokenizer_fingerprint(directory: Path) -> str:
+    """Hash of everything in a tokenizer that decides which ids a text gets.
+
+    A copy that transformers saved with a model has the same one. Raises InputError when there is no tokenizer.
+    """
+    path = directory / TOKENIZER_FILE
+    if not path.is_file():
+        raise _missing(directory)
+    return _fingerprint(path, hash_file(path))
 
 
 def load_tokenizer(directory: Path) -> FastTokenizer:
@@ -58,10 +74,36 @@ def load_tokenizer(directory: Path) -> FastTokenizer:
     """
     path = directory / TOKENIZER_FILE
     if not path.is_file():
-        raise InputError(f"{directory}: no tokenizer here ({TOKENIZER_FILE} is missing)")
+        raise _missing(directory)
     tokenizer = FastTokenizer.from_file(str(path))
     tokenizer.encode_special_tokens = True
     return tokenizer
+
+
+@lru_cache(maxsize=16)
+def _fingerprint(path: Path, digest: str) -> str:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return hash_value({part: content[part] for part in _DECISIVE})
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a tokenizer of the library tokenizers") from error
+
+
+def _missing(directory: Path) -> InputError:
+    return InputError(f"{directory}: no tokenizer here ({TOKENIZER_FILE} is missing)")
+
+
+def _check_size(found: int, wanted: int) -> None:
+    if found < wanted:
+        raise InputError(
+            f"tokenizer.vocab_size: {wanted} asked for, but the clean corpus yields only {found} distinct tokens; set "
+            f"tokenizer.vocab_size to {found} or less, or add text"
+        )
+    if found > wanted:
+        raise InputError(
+            f"tokenizer.vocab_size: {wanted} asked for, but single characters alone take {found}; set "
+            f"tokenizer.vocab_size to more than {found}, better to several times as many"
+        )
 
 
 def _wordpiece(texts: Iterable[str], settings: Tokenizer) -> FastTokenizer:
@@ -94,13 +136,11 @@ def _wordpiece_of(vocabulary: dict[str, int], normalizer: normalizers.Normalizer
 
 def _alphabet(texts: Iterable[str], normalizer: normalizers.Normalizer) -> list[str]:
     """The most frequent characters of the normalized texts, sorted."""
-    raw: Counter[str] = Counter()
-    for text in texts:
-        raw.update(text)
+    raw = count_characters(texts)
     counts: Counter[str] = Counter()
-    for character, count in raw.items():
-        for normalized in normalizer.normalize_str(character):
-            counts[normalized] += count
+    for point in np.flatnonzero(raw).tolist():
+        for normalized in normalizer.normalize_str(chr(point)):
+            counts[normalized] += int(raw[point])
     ordered = sorted((one for one in counts if not one.isspace()), key=lambda one: (-counts[one], one))
     return sorted(ordered[:MAX_ALPHABET])
 

@@ -22,6 +22,8 @@ POOL_BATCHES = 50
 VALIDATION_SEED = 0
 # Halves of fewer tokens say too little to be told apart.
 MIN_DOCUMENT_TOKENS = 16
+# Objectives that learn from documents and not from blocks, and how many rows of a batch a document gives.
+_ROWS_OF_DOCUMENT = {"contrastive_masked_lm": 2, "next_sentence": 1, "sentence_order": 1}
 
 
 class Rows(Protocol):
@@ -44,8 +46,8 @@ class BlockRows:
 
     lengths = None
 
-    def __init__(self, path: Path) -> None:
-        self.blocks = read_blocks(path)
+    def __init__(self, path: Path, tokenizer: Path | None = None) -> None:
+        self.blocks = read_blocks(path, tokenizer)
         if len(self.blocks) == 0:
             raise InputError(f"{path}: no block in it; add text, or shorten pretraining.max_seq_length")
 
@@ -59,8 +61,8 @@ class BlockRows:
 class DocumentRows:
     """Whole documents in the stream of token blocks, without their special tokens; very short ones are left out."""
 
-    def __init__(self, path: Path, max_length: int) -> None:
-        self.tokens = read_blocks(path).reshape(-1)
+    def __init__(self, path: Path, max_length: int, tokenizer: Path | None = None) -> None:
+        self.tokens = read_blocks(path, tokenizer).reshape(-1)
         ends = np.load(document_file(path), allow_pickle=False)
         self.starts, self.stops = ends[:-1] + 1, ends[1:] - 1  # without [CLS] and [SEP]
         long_enough = self.stops - self.starts >= MIN_DOCUMENT_TOKENS
@@ -106,11 +108,14 @@ class ExampleRows:
         return [self.examples[index] for index in indices]
 
 
-def language_rows(settings: Pretraining, path: Path) -> Rows:
-    """The rows that a pre-training objective learns from, of one split's blocks."""
-    if settings.objective == "contrastive_masked_lm":
-        return DocumentRows(path, 2 * settings.max_seq_length)
-    return BlockRows(path)
+def language_rows(settings: Pretraining, path: Path, tokenizer: Path) -> Rows:
+    """The rows that a pre-training objective learns from, of one split's blocks.
+
+    Raises InputError for blocks that another tokenizer made.
+    """
+    if settings.objective in _ROWS_OF_DOCUMENT:
+        return DocumentRows(path, _ROWS_OF_DOCUMENT[settings.objective] * settings.max_seq_length, tokenizer)
+    return BlockRows(path, tokenizer)
 
 
 def epoch_batches(rows: Rows, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:

@@ -23,10 +23,10 @@ from lmforge.recipe.schema import Pretraining
 from lmforge.training.batches import ExampleRows, Rows, TrainingBatches, ValidationBatches, language_rows
 from lmforge.training.callbacks import AtomicCheckpointIO, Checkpoints, Metrics, Progress
 from lmforge.training.checkpoints import newest_checkpoint, step_of
-from lmforge.training.objectives import objective_of, special_ids
+from lmforge.training.objectives import extra_tokens, objective_of, special_ids
 from lmforge.training.spec import TrainingSpec
 from lmforge.training.stopping import Stopped, StopRequest
-from models.architectures import Special, build_config, classifier, language_model
+from models.architectures import Special, build_config, classifier, language_model, released
 from models.lightning_module import LanguageModule
 from models.objectives import Objective
 
@@ -92,13 +92,16 @@ def _finish(spec: TrainingSpec, module: LanguageModule, latest: dict[str, float]
     """Write the model, then what was measured."""
     from transformers import AutoTokenizer
 
-    module.model.eval().save_pretrained(spec.model_dir)
+    model = released(module.model).eval()
+    model.save_pretrained(spec.model_dir)
     # What was never seen in training is cut off by whoever loads the model.
     length = spec.settings.max_seq_length
     tokenizer = AutoTokenizer.from_pretrained(spec.tokenizer, local_files_only=True, trust_remote_code=False)
     tokenizer.model_max_length = length
+    if extra := extra_tokens(spec.settings):
+        tokenizer.add_special_tokens({"extra_special_tokens": list(extra)})
     tokenizer.save_pretrained(spec.model_dir)
-    num_parameters = sum(weight.numel() for weight in module.model.parameters())
+    num_parameters = sum(weight.numel() for weight in model.parameters())
     result = latest | {"steps": spec.settings.max_steps, "parameters": num_parameters}
     spec.result_file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
@@ -125,18 +128,22 @@ def _model(spec: TrainingSpec, special: Special) -> PreTrainedModel:
     labels, length, dropout = list(spec.labels), spec.settings.max_seq_length, spec.settings.dropout
     if spec.start is not None:
         model = _started(spec, labels)
-        if length > (positions := model.config.max_position_embeddings):
+        # An architecture with relative positions has no end of them.
+        if length > (positions := getattr(model.config, "max_position_embeddings", length)):
             raise InputError(f"max_seq_length {length} is more than the {positions} positions of {spec.start}")
         if special.vocab_size > model.config.vocab_size:
             raise InputError(
                 f"{spec.tokenizer} has {special.vocab_size} tokens, but {spec.start} has {model.config.vocab_size}"
             )
         return model
+    special = special._replace(vocab_size=special.vocab_size + len(extra_tokens(spec.settings)))
     try:
         config = build_config(
             spec.architecture, spec.size, special, max_positions=max(MIN_POSITIONS, length), dropout=dropout
         )
-        return classifier(labels, config=config) if labels else language_model(spec.objective, config)
+        if isinstance(spec.settings, Pretraining):
+            return language_model(spec.objective, config, generator_share=spec.settings.generator_share)
+        return classifier(labels, config=config)
     except ValueError as error:
         raise InputError(f"{spec.name}: {error}") from error
 
@@ -161,7 +168,7 @@ def _rows(spec: TrainingSpec, split: str) -> Rows:
     if not path.is_file():
         raise InputError(f"{path}: no such file; `data` needs train.{kind} and validation.{kind}")
     if isinstance(spec.settings, Pretraining):
-        return language_rows(spec.settings, path)
+        return language_rows(spec.settings, path, spec.tokenizer)
     return ExampleRows(path, spec.tokenizer, spec.labels, spec.settings.max_seq_length)
 
 

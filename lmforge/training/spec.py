@@ -28,7 +28,7 @@ class TrainingSpec(BaseModel):
     tokenizer: Path
     data: Path
     start: Path | None = None
-    objective: Literal["masked_lm", "contrastive_masked_lm", "causal_lm", "sequence_classification"]
+    objective: str
     settings: Pretraining | Finetuning
     labels: tuple[str, ...] = ()
     num_threads: int = Field(ge=1)

@@ -11,6 +11,14 @@ from lmforge.recipe.promises import LabelledPromises
 THRESHOLDS = {"min_train_examples": 6, "min_test_examples": 4, "max_majority_share": 0.7}
 SPLITS = ["train"] * 6 + ["validation"] * 4 + ["test"] * 4
 
+NO_SHORTCUTS = {"id_only_gain": 0.0, "order_only_gain": 0.0, "single_token_gain": 0.0}
+
+
+@pytest.fixture
+def judge(judge):
+    """The verdict where no rule but understanding tells the labels, unless the test says otherwise."""
+    return lambda suite, frame, facts=None, key=None: judge(suite, frame, NO_SHORTCUTS | (facts or {}), key)
+
 
 def table(**changes: list) -> pl.DataFrame:
     numbers = range(len(SPLITS))
@@ -93,7 +101,40 @@ def test_each_bound_can_be_broken(judge, frame, broken):
     assert judge(labelled_examples(**THRESHOLDS), frame).broken == broken
 
 
+def test_wrongly_decoded_and_repetitive_texts_warn(judge):
+    verdict = judge(labelled_examples(**THRESHOLDS), with_last("text", "cafÃ©" + " buy" * 30))
+    assert (verdict.broken, verdict.warned) == (set(), {"mojibake_share", "repetitive_share"})
+    assert verdict.statistics["p95_words"] > verdict.statistics["mean_words"] > 3
+
+
+def test_personal_data_is_a_fault_where_it_was_to_be_masked(judge):
+    frame = with_last("text", "card 4111 1111 1111 1111")
+    assert judge(labelled_examples(**THRESHOLDS), frame).broken == set()
+    assert judge(labelled_examples(**THRESHOLDS, mask_personal_data=True), frame).broken == {"personal_data_share"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "warned"),
+    [
+        ({}, set()),
+        ({"id_only_gain": 0.3}, {"id_only_gain"}),
+        ({"order_only_gain": 0.3}, {"order_only_gain"}),
+        ({"single_token_gain": 0.6}, {"single_token_gain"}),
+        ({"then_num_rows": 29}, {"volume_ratio"}),
+        ({"length_drift": 0.3}, {"length_drift"}),
+        ({"vocabulary_drift": 0.3}, {"vocabulary_drift"}),
+        ({"label_drift": 0.3}, {"label_drift"}),
+        ({"label_drift": None}, {"label_drift"}),
+    ],
+)
+def test_changes_warn(judge, facts, warned):
+    then = {"then_num_rows": 14, "length_drift": 0.0, "vocabulary_drift": 0.0, "label_drift": 0.0}
+    verdict = judge(labelled_examples(**THRESHOLDS), table(), then | facts, "key")
+    assert (verdict.broken, verdict.warned) == (set(), warned)
+    assert judge(labelled_examples(**THRESHOLDS, warn=()), table(), then | facts, "key").broken == warned
+
+
 def test_thresholds_are_those_of_the_recipe():
-    suite = labelled_examples(**LabelledPromises().model_dump())
+    suite = labelled_examples(**LabelledPromises().model_dump(), mask_personal_data=True)
     keys = {check["meta"]["key"].rpartition(".")[2] for check in suite.checks} - {""}
-    assert keys == set(LabelledPromises.model_fields)
+    assert keys == set(LabelledPromises.model_fields) - {"warn"}

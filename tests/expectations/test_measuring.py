@@ -99,3 +99,25 @@ def test_cheap_share_equals_the_share_of_the_rows_shown():
         assert row[rule.column] == len(offending_rows(suite, rule, frame, 99)) / 6, rule.name
     assert row["duplicate_share"] == 0.5
     assert row["repeated_id_share"] == pytest.approx(4 / 6)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "b jane.doe@example.org",
+        "b card 4111 1111 1111 1111",
+        "b AKIAIOSFODNN7EXAMPLQ",
+        "b https://u:hunter2xyz@example.org/",
+    ],
+)
+def test_personal_data_and_secrets_are_never_shown(text):
+    frame = pl.LazyFrame({"text": [text, "b harmless"], "number": [-1.0, -1.0], "id": ["i", "j"]})
+    rows = offending_rows(SUITE, SUITE.rules[1], frame, 3)
+    assert [row["excerpt"] for row in rows] == ["", "'b harmless'"]
+
+
+def test_private_rules_and_tables_without_text_show_no_excerpt():
+    private = RowRule("negative", "number < 0", 0.0, "negative rows", private=True)
+    frame = pl.LazyFrame({"text": ["t"], "number": [-1.0], "id": ["i"]})
+    assert offending_rows(SUITE, private, frame, 3)[0]["excerpt"] == ""
+    assert offending_rows(SUITE, SUITE.rules[0], frame.drop("text"), 3)[0]["excerpt"] == ""

@@ -41,6 +41,9 @@ ids = table()["id"].to_list()
         (table(id=["d1", *ids[1:]]), FACTS, {"repeated_id_share"}, {"'d1'"}),
         (table(id=[*ids[:9], ""]), FACTS, {"repeated_id_share"}, {"''"}),
         (table(id=[*ids[:9], None]), FACTS, {"repeated_id_share"}, {"None"}),
+        (table(source=["", *["a"] * 9]), FACTS, {"unplaced_share"}, {"'d0'"}),
+        (table(line=[-1, *range(9)]), FACTS, {"unplaced_share"}, {"'d0'"}),
+        (table(line=[None, *range(9)]), FACTS, {"unplaced_share"}, {"'d0'"}),
         (table(text=["ab"] * 10), FACTS, {"mean_words"}, set()),
         (table().head(9), FACTS, {"num_rows"}, set()),
         (table(), {"read": 10, "quarantined": 1}, {"quarantine_share"}, set()),
@@ -61,7 +64,7 @@ def test_missing_column_is_broken(judge, column):
 
 def test_empty_table_never_passes(judge):
     assert {"num_rows", "empty_share", "mean_words"} <= judge(
-        raw_corpus(min_documents=0), table().clear(), FACTS
+        raw_corpus(min_documents=1), table().clear(), FACTS
     ).broken
 
 
@@ -70,4 +73,39 @@ def test_thresholds_are_those_of_the_recipe(judge):
     frame = table(text=["", *texts[1:]])
     assert judge(raw_corpus(**loose.model_dump()), frame, {"read": 10, "quarantined": 5}).broken == set()
     keys = {check["meta"]["key"].rpartition(".")[2] for check in raw_corpus().checks} - {""}
-    assert keys == set(RawPromises.model_fields)
+    assert keys == set(RawPromises.model_fields) - {"warn", "max_unlicensed_share"}
+
+
+def test_warnings_do_not_stop(judge):
+    frame = table(text=[*texts[:8], "NÃ£o Ã© um cafÃ©", "Ð¿ÑƒÑ‚ÑŒ is a path"])
+    verdict = judge(raw_corpus(min_documents=10), frame, FACTS)
+    assert (verdict.broken, verdict.warned, verdict.offenders) == (set(), {"mojibake_share"}, {"'d8'", "'d9'"})
+    assert judge(raw_corpus(min_documents=10, warn=()), frame, FACTS).broken == {"mojibake_share"}
+
+
+def test_licences_are_asked_for_on_demand(judge):
+    suite = raw_corpus(min_documents=10, max_unlicensed_share=0.1)
+    assert "num_unfit_columns" in judge(suite, table(), FACTS).broken
+    assert judge(suite, table(license=[None] + ["MIT"] * 9), FACTS).broken == set()
+    assert judge(suite, table(license=[None, " "] + ["MIT"] * 8), FACTS).broken == {"unlicensed_share"}
+
+
+def test_repetition_in_a_sample_warns(judge):
+    frame = table(text=[*texts[:9], "x" + " buy" * 30])
+    assert judge(raw_corpus(min_documents=10), frame, FACTS).warned == {"repetitive_share"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "broken", "warned"),
+    [
+        ({"then_num_rows": 20}, set(), set()),
+        ({"then_num_rows": 21}, {"volume_ratio"}, set()),
+        ({"then_num_rows": 4}, set(), {"volume_ratio"}),
+        ({"then_num_rows": 10, "length_drift": 0.3}, set(), {"length_drift"}),
+        ({"then_num_rows": 10, "vocabulary_drift": 0.3}, set(), {"vocabulary_drift"}),
+    ],
+)
+def test_a_corpus_that_halves_stops_and_other_changes_warn(judge, facts, broken, warned):
+    then = {"length_drift": 0.0, "vocabulary_drift": 0.0}
+    verdict = judge(raw_corpus(min_documents=10), table(), FACTS | then | facts, "key")
+    assert (verdict.broken, verdict.warned) == (broken, warned)

@@ -16,7 +16,8 @@ def test_rule_yields_one_bound_on_its_share():
     assert check == {
         "type": "expect_column_max_to_be_between",
         "kwargs": {"column": "empty_share", "max_value": 0.25},
-        "meta": {"words": "share of rows without text", "key": "some.key"},
+        "meta": {"words": "share of rows without text", "key": "some.key", "compares": False},
+        "severity": "critical",
     }
 
 
@@ -42,6 +43,12 @@ def test_table_suites_first_check_that_there_is_a_fitting_table():
 
 def test_suite_without_promises_has_no_checks_that_could_pass():
     assert Suite("s", "p", {"text": "text"}).checks == ()
+
+
+def test_only_what_the_recipe_names_warns():
+    checks = Suite("s", "p", {"text": "text"}, (RULE, dataclasses.replace(RULE, key="")), warn=("key", "")).checks
+    assert [check["severity"] for check in checks[2:]] == ["warning", "critical"]
+    assert Suite("s", "p", rules=(RULE,), warn=("other",)).checks[0]["severity"] == "critical"
 
 
 def test_suite_is_frozen():

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from expectations.tokenized_corpus import tokenized_corpus
-from lmforge.recipe.promises import TokenizedPromises
+from lmforge.recipe.model_promises import TokenizedPromises
 
 FACTS = {
     "num_train_blocks": 8,
@@ -50,11 +50,26 @@ def test_each_promise_can_be_broken(judge, fact, value, broken):
 
 
 def test_missing_facts_never_pass(judge):
-    verdict = judge(tokenized_corpus(), facts={})
+    verdict = judge(tokenized_corpus(warn=()), facts={}, compared_with="key")
     assert verdict.broken == {check["kwargs"]["column"] for check in tokenized_corpus().checks}
+
+
+@pytest.mark.parametrize(
+    ("then", "warned"),
+    [
+        ({"then_num_tokens": 1200, "then_tokens_per_word": 1.2}, set()),
+        ({"then_num_tokens": 2500, "then_tokens_per_word": 1.2}, {"volume_ratio"}),
+        ({"then_num_tokens": 500, "then_tokens_per_word": 1.2}, {"volume_ratio"}),
+        ({"then_num_tokens": 1200, "then_tokens_per_word": 0.9}, {"fertility_drift"}),
+        ({"then_num_tokens": 1200, "then_tokens_per_word": 1.6}, {"fertility_drift"}),
+    ],
+)
+def test_changes_warn(judge, then, warned):
+    verdict = judge(tokenized_corpus(), facts=FACTS | then, compared_with="key")
+    assert (verdict.broken, verdict.warned) == (set(), warned)
 
 
 def test_thresholds_are_those_of_the_recipe():
     suite = tokenized_corpus(**TokenizedPromises().model_dump())
     keys = {check["meta"]["key"] for check in suite.checks} - {"", "corpus.validation_share"}
-    assert {key.rpartition(".")[2] for key in keys} == set(TokenizedPromises.model_fields)
+    assert {key.rpartition(".")[2] for key in keys} == set(TokenizedPromises.model_fields) - {"warn"}

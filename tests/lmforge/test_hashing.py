@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from lmforge.errors import InputError
 from lmforge.hashing import hash_code, hash_file, hash_value, short
 
 
@@ -20,6 +21,13 @@ def test_files_hash_as_sha256(tmp_path):
     path.write_bytes(b"x" * 3_000_000)
     assert hash_file(path) == hashlib.sha256(path.read_bytes()).hexdigest()
     assert short(hash_file(path)) == hash_file(path)[:16]
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path):
+    with pytest.raises(InputError, match=r"gone: cannot be read: No such file or directory; check"):
+        hash_file(tmp_path / "gone")
+    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+        hash_file(tmp_path)
 
 
 def test_code_hash_covers_every_module_of_a_package(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmforge.wording import SHOWN_CHARACTERS, listed, nearest, shown
+from lmforge.wording import SHOWN_CHARACTERS, cell, listed, nearest, shown
 
 
 @given(st.text(st.characters(codec=None)))
@@ -35,3 +35,10 @@ def test_nearest_ignores_case_and_gives_the_known_spelling() -> None:
 def test_listed_says_how_many_it_leaves_out() -> None:
     assert listed("abc") == "a, b, c"
     assert listed([f"n{i}" for i in range(5)], limit=2) == "n0, n1 and 3 more"
+
+
+def test_no_cell_begins_a_formula() -> None:
+    for text in ("=cmd()", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"):
+        assert cell(text) == f"'{text}"
+    for text in ("", "games", "a=b", " =1", "'=1"):
+        assert cell(text) == text

@@ -65,10 +65,13 @@ def test_pins_exclude_what_does_not_work_together():
 
 
 def test_declared_dependencies_cover_what_is_imported():
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    declared = [*project["dependencies"], *extras["fast"], *extras["dask"], *extras["ray"]]
     names = {re.split(r"[\[<>=]", one)[0].lower() for one in declared}
     distribution_of = {"sklearn": "scikit-learn", "ruamel": "ruamel.yaml", "great_expectations": "great-expectations"}
-    distribution_of |= {"pytorch_lightning": "pytorch-lightning"}
+    distribution_of |= {"pytorch_lightning": "pytorch-lightning", "stdnum": "python-stdnum"}
+    distribution_of |= {name.replace("-", "_"): name for name in names if "-" in name}
     imported: set[str] = set()
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -135,9 +138,15 @@ def test_every_verb_has_help_with_an_example_and_json():
 
     from flows.cli.main import app
 
+    def leaves(command, name):
+        inner = getattr(command, "commands", {})
+        return [leaf for part, one in inner.items() for leaf in leaves(one, f"{name} {part}")] or [(name, command)]
+
     verbs = typer.main.get_command(app).commands
     wanted = {"run", "plan", "validate", "runs", "compare", "predict", "up", "down", "status", "doctor", "schema"}
     assert wanted <= verbs.keys()
     for name, verb in verbs.items():
         assert verb.help.startswith(f"Example: lmforge {name}"), name
-        assert "--json" in {option for parameter in verb.params for option in parameter.opts}, name
+        for path, leaf in leaves(verb, name):
+            assert leaf.help.startswith(f"Example: lmforge {path}"), path
+            assert "--json" in {option for parameter in leaf.params for option in parameter.opts}, path

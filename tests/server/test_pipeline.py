@@ -132,7 +132,9 @@ def test_training_curves_data_docs_and_inputs_are_in_mlflow(first):
     parent = client.get_run(first["run_id"])
     assert parent.info.status == "FINISHED"
     docs = {item.path for item in client.list_artifacts(first["run_id"], "data_docs")}
-    assert docs == {f"data_docs/{name}" for name in ("collect", "clean", "label-section", "tokenize")}
+    assert docs == {
+        f"data_docs/{name}" for name in ("collect", "clean", "label-section", "tokenize", "evaluate-section")
+    }
     children = client.search_runs([first["experiment_id"]], f"tags.`mlflow.parentRunId` = '{first['run_id']}'")
     pretrain = next(run for run in children if run.info.run_name == "pretrain")
     assert {"train/loss", "train/tokens_per_second", "train/learning_rate", "train/seconds", "val/loss"} <= set(

@@ -39,7 +39,7 @@ def test_collect_publishes_validates_and_logs_then_is_reused(run):
     assert (made.cached, reused.cached) == (False, True)
     assert (made.why, reused.why) == (FIRST, REUSED)
     assert made.counts.read == 400
-    assert (first.data.path / "validation" / "data_docs.html").is_file()
+    assert (first.data.path / "logs" / "validation" / "data_docs.html").is_file()
     parent = tracking.client(run.home).get_run(run.run_id)
     assert parent.data.tags["stage.collect.key"] == made.key
     assert parent.data.tags["stage.collect.fingerprint"] == first.data.fingerprint

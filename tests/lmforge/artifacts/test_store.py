@@ -9,7 +9,7 @@ import time
 import pytest
 
 from lmforge.artifacts import Counts, Store
-from lmforge.artifacts.store import Outcome, Request, verify
+from lmforge.artifacts.store import Outcome, Request, verify, watched
 from lmforge.errors import InputError, IntegrityError
 
 
@@ -54,6 +54,33 @@ def test_fingerprint_is_of_content_without_logs(tmp_path):
     other, _ = Store(tmp_path / "other").get_or_build(request(a=2), build())
     third, _ = Store(tmp_path / "other").get_or_build(request(a=3), build("different"))
     assert one.fingerprint == other.fingerprint != third.fingerprint
+
+
+def test_an_input_that_changes_during_the_build_publishes_nothing(tmp_path):
+    inputs = {"a.jsonl": "11", "b.jsonl": "22"}
+
+    def ask():
+        return request()._replace(inputs=dict(inputs))
+
+    def change(out):
+        inputs["b.jsonl"] = "33"
+        return Outcome()
+
+    with pytest.raises(InputError, match=r"^b\.jsonl: changed while it was read; run again when nothing writes to it$"):
+        Store(tmp_path).get_or_build(*watched(ask, change))
+    assert [path for path in (tmp_path / "clean").iterdir() if not path.name.startswith(".")] == []
+
+
+def test_an_input_that_comes_or_goes_during_the_build_is_left_to_the_next_run(tmp_path):
+    inputs = {"a.jsonl": "11"}
+
+    def build_and_move(out):
+        inputs["b.jsonl"] = inputs.pop("a.jsonl")
+        return Outcome()
+
+    asked, checked = watched(lambda: request()._replace(inputs=dict(inputs)), build_and_move)
+    artifact, _ = Store(tmp_path).get_or_build(asked, checked)
+    assert artifact.manifest.inputs == {"a.jsonl": "11"}
 
 
 def test_failed_build_leaves_nothing(tmp_path):

@@ -13,6 +13,9 @@ RESULT = {
     "suite": "clean_corpus",
     "promise": "Tokenizing can start.",
     "passed": False,
+    "num_warnings": 1,
+    "compared_with": "0123abcd",
+    "num_failing_rows": 1234,
     "outcomes": [
         {
             "column": "num_rows",
@@ -20,7 +23,8 @@ RESULT = {
             "words": "number of documents",
             "observed": 33912,
             "limit": "at least 100",
-            "passed": True,
+            "verdict": "holds",
+            "severity": "critical",
             "key": "expectations.clean_corpus.min_documents",
             "detail": "",
         },
@@ -30,9 +34,21 @@ RESULT = {
             "words": "share of documents without text",
             "observed": None,
             "limit": "at most 0",
-            "passed": False,
+            "verdict": "broken",
+            "severity": "critical",
             "key": "",
             "detail": "could not be computed",
+        },
+        {
+            "column": "length_drift",
+            "expectation": "expect_column_max_to_be_between",
+            "words": "drift of the text lengths",
+            "observed": 0.5,
+            "limit": "at most 0.25",
+            "verdict": "warns",
+            "severity": "warning",
+            "key": "expectations.clean_corpus.max_length_drift",
+            "detail": "",
         },
     ],
     "statistics": {"num_rows": 33912, "mean_words": 71.25, "kept_share": None},
@@ -70,7 +86,14 @@ class Tags(HTMLParser):
 
 def test_page_shows_verdict_expectations_statistics_and_rows():
     text = Tags(render_data_docs(RESULT)).text
-    for shown in ("clean_corpus", "Tokenizing can start.", "Failed", "2 expectations, 1 broken", "33,912", "71.25"):
+    for shown in (
+        "clean_corpus",
+        "Tokenizing can start.",
+        "Failed",
+        "3 expectations, 1 broken, 1 warning",
+        "33,912",
+        "71.25",
+    ):
         assert shown in text
     for shown in ("at least 100", "could not be computed", "unknown", "a.jsonl:7", "language en"):
         assert shown in text
@@ -78,9 +101,32 @@ def test_page_shows_verdict_expectations_statistics_and_rows():
     assert "Documents without text, the first 1" in text
 
 
-def test_broken_expectations_come_first():
+def test_broken_expectations_come_first_and_warnings_next():
     page = render_data_docs(RESULT)
-    assert page.index("share of documents without text") < page.index("number of documents")
+    places = [page.index(words) for words in ("without text", "drift of the text lengths", "number of documents")]
+    assert places == sorted(places)
+
+
+def test_page_says_what_was_compared_and_where_all_rows_are():
+    page = Tags(render_data_docs(RESULT, "failing_rows.jsonl"))
+    assert {"0123abcd", "failing_rows.jsonl", "holds 1,234"} <= set(page.text)
+    assert [attrs["href"] for tag, attrs in page.seen if tag == "a"] == ["failing_rows.jsonl"]
+    alone = " ".join(Tags(render_data_docs(RESULT | {"compared_with": ""})).text)
+    assert "There is no earlier snapshot to compare with." in alone
+    assert "failing_rows" not in alone
+
+
+def test_a_row_without_an_excerpt_says_so():
+    private = RESULT | {"offenders": [RESULT["offenders"][0] | {"excerpt": ""}]}
+    assert "not shown" in Tags(render_data_docs(private)).text
+
+
+@pytest.mark.parametrize(
+    ("num_warnings", "words"), [(0, "Passed"), (1, "Passed, 1 warning"), (2, "Passed, 2 warnings")]
+)
+def test_warnings_are_part_of_the_verdict(num_warnings, words):
+    result = RESULT | {"passed": True, "num_warnings": num_warnings, "offenders": []}
+    assert words in Tags(render_data_docs(result)).text
 
 
 def test_untrusted_text_is_shown_but_never_markup():
@@ -99,7 +145,7 @@ def test_page_loads_nothing():
 
 
 def test_passing_page_has_no_table_of_rows_and_is_deterministic():
-    result = RESULT | {"passed": True, "outcomes": RESULT["outcomes"][:1], "offenders": []}
+    result = RESULT | {"passed": True, "num_warnings": 0, "outcomes": RESULT["outcomes"][:1], "offenders": []}
     page = render_data_docs(result)
     assert page == render_data_docs(result)
     assert "Offending rows" not in page

@@ -33,7 +33,7 @@ DOCUMENT = {
         stage("finetune-section", False, "finetuning.learning_rate: 0.001 to 0.002"),
         stage("evaluate-section", False),
     ],
-    "language": {"num_predicted_tokens": 7000, "model": {"loss": 4.5}, "floors": {"unigram": 6.5, "bigram": 3.9}},
+    "language": {"num_predicted_tokens": 7000, "model": {"loss": 4.5}, "floors": {"unigram": 6.5, "5-gram": 3.9}},
     "tasks": [
         {
             "task": "section",
@@ -80,7 +80,23 @@ def test_results_are_ordered_whoever_wins(text):
 def test_language_model_stands_beside_its_floors_whoever_wins(text):
     start = text.index("language model: nats a token on 7,000 held-out tokens")
     rows = [line.split() for line in text[start:].splitlines()[1:4]]
-    assert rows == [["bigram", "counts", "3.900"], ["this", "model", "4.500"], ["unigram", "counts", "6.500"]]
+    assert rows == [["5-gram", "counts", "3.900"], ["this", "model", "4.500"], ["unigram", "counts", "6.500"]]
+
+
+def test_bits_per_byte_stand_beside_the_losses_of_a_causal_model(tmp_path):
+    language = DOCUMENT["language"] | {
+        "model": {"loss": 4.5, "bits_per_byte": 1.623},
+        "floor_bits_per_byte": {"unigram": 2.344, "5-gram": 1.407},
+    }
+    output = io.StringIO()
+    home = Home(project=tmp_path, path=tmp_path / ".lmforge")
+    print_summary(DOCUMENT | {"language": language}, home, Console(file=output, width=80, highlight=False))
+    rows = [" ".join(line.split()) for line in output.getvalue().splitlines() if "bits a byte" in line]
+    assert rows == [
+        "5-gram counts 3.900 1.407 bits a byte",
+        "this model 4.500 1.623 bits a byte",
+        "unigram counts 6.500 2.344 bits a byte",
+    ]
 
 
 def test_names_the_page_and_what_to_try_next(text):

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 
 from lmforge.artifacts.artifact import Counts
+from lmforge.artifacts.store import Store
 from lmforge.errors import InputError
-from lmforge.recipe.data import FilesSource
-from lmforge.sources.collecting import collect, source_name
+from lmforge.sharding import Workshop
+from lmforge.sources.collecting import changes, source_name
+from lmforge.sources.collecting import collect as collect_with
+from lmforge.sources.files import FilesSource
 from lmforge.text.records import scan
+
+
+def collect(sources: list[FilesSource], out: Path, *, root: Path) -> Counts:
+    out.mkdir(exist_ok=True)
+    return collect_with(sources, out, root=root, workshop=Workshop(Store(root / "store")))[0]
 
 
 @pytest.fixture
@@ -29,7 +38,7 @@ SOURCES = [FilesSource(path="data/a.jsonl", text="body", id="n"), FilesSource(pa
 
 def test_sources_become_rows_in_order(root: Path) -> None:
     counts = collect(SOURCES, root / "out", root=root)
-    assert scan(root / "out").collect().rows() == [
+    assert scan(root / "out").select("id", "text", "source", "line").collect().rows() == [
         ("1", "one text", "data/a.jsonl", 1),
         ("data/a.jsonl:2", "two", "data/a.jsonl", 2),
         ("data/b.txt:1", "a line", "data/b.txt", 1),
@@ -86,3 +95,51 @@ def test_settings_of_a_source_reach_the_reader(root: Path) -> None:
 def test_a_file_outside_of_the_project_keeps_its_whole_name(root: Path) -> None:
     assert source_name(root.resolve() / "data" / "a.jsonl", root) == "data/a.jsonl"
     assert source_name(Path("/elsewhere/a.jsonl"), root) == "/elsewhere/a.jsonl"
+
+
+def test_provenance_goes_into_every_record(root: Path) -> None:
+    source = FilesSource(path="data/*.txt", license="CC0-1.0", language="en", origin="a diary")
+    collect([source], root / "out", root=root)
+    assert scan(root / "out").select("license", "language", "origin").collect().unique().rows() == [
+        ("CC0-1.0", "en", "a diary")
+    ]
+
+
+def test_every_file_is_listed_with_its_hash_and_numbers(root: Path) -> None:
+    collect(SOURCES, root / "out", root=root)
+    listed = json.loads((root / "out" / "files.json").read_text())
+    assert [(one["name"], one["num_records"], one["num_quarantined"]) for one in listed] == [
+        ("data/a.jsonl", 4, 1),
+        ("data/b.txt", 2, 0),
+    ]
+    assert listed[1]["sha256"] == hashlib.sha256((root / "data" / "b.txt").read_bytes()).hexdigest()
+
+
+def test_only_what_is_new_is_read_again(root: Path) -> None:
+    names = [f"data/text-{number:03d}.txt" for number in range(200)]
+    for name in names:
+        (root / name).write_text(f"the text of {name}\n")
+    source = FilesSource(path="data/text-*.txt")
+    collect([source], root / "one", root=root)
+    units = set((root / "store" / "collect.units").iterdir())
+    (root / "data" / "text-100b.txt").write_text("a text that came later\n")
+    collect([source], root / "two", root=root)
+    made = [unit for unit in set((root / "store" / "collect.units").iterdir()) - units if unit.is_dir()]
+    assert len([unit for unit in units if unit.is_dir() and not unit.name.startswith(".")]) > 1
+    assert len([unit for unit in made if not unit.name.startswith(".")]) == 1
+    assert scan(root / "two").select("id").collect().height == 201
+
+
+def test_changes_between_two_runs_are_named() -> None:
+    then = [{"name": "a", "sha256": "1"}, {"name": "b", "sha256": "2"}, {"name": "c", "sha256": "3"}]
+    now = [{"name": "a", "sha256": "1"}, {"name": "b", "sha256": "9"}, {"name": "d", "sha256": "4"}]
+    assert changes(now, then) == {"arrived": ["d"], "vanished": ["c"], "changed": ["b"]}
+
+
+def test_an_id_that_two_files_use_is_kept_once(root: Path) -> None:
+    (root / "data" / "z.jsonl").write_text('{"body": "elsewhere", "n": 1}\n{"body": "new", "n": 7}\n')
+    sources = [*SOURCES, FilesSource(path="data/z.jsonl", text="body", id="n")]
+    counts = collect(sources, root / "out", root=root)
+    assert counts.reasons == {"duplicate_id": 2, "invalid_json": 1}
+    assert scan(root / "out").collect()["text"].to_list() == ["one text", "two", "a line", "another line", "new"]
+    counts.check()

@@ -8,14 +8,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from lmforge.errors import InputError, IntegrityError
+from lmforge.errors import InputError
 from lmforge.hashing import hash_value
-from lmforge.recipe.cleaning import Cleaning
+from lmforge.recipe.cleaning import Cleaning, Deduplication
 from lmforge.recipe.data import LabelledData
-from lmforge.text.labelling import LABELLED_SCHEMA, LabelledFacts, evaluation_guard, label
+from lmforge.text.labelling import LABELLED_SCHEMA, LabelledFacts, label, label_table
 from lmforge.text.normalizing import text_key
 
 DATA = LabelledData(path="data.jsonl", text="body", label="stars", id="key", group="author", max_words=50)
+# The texts here differ in a number only.
+NEAR_OFF = Deduplication(near=False)
 GOOD = [
     {"key": n, "body": f"Review  number {n} of the product.", "stars": n % 3, "author": f"a{n // 2}"}
     for n in range(300)
@@ -34,7 +36,7 @@ def _label(
     root: Path, rows: list[dict], out: str = "out", data: LabelledData = DATA, **cleaning: object
 ) -> LabelledFacts:
     (root / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return label(data, root / out, root=root, cleaning=Cleaning(**cleaning))  # type: ignore[arg-type]
+    return label(data, root / out, root=root, cleaning=Cleaning(**cleaning), deduplication=NEAR_OFF)  # type: ignore[arg-type]
 
 
 def test_every_example_is_counted_once(tmp_path: Path) -> None:
@@ -65,6 +67,17 @@ def test_files_hold_the_splits(tmp_path: Path) -> None:
     assert set(whole["group"]) == {f"a{n}" for n in range(150)}
     assert whole.filter(pl.col("id") == "7")["text"].to_list() == ["Review number 7 of the product."]
     assert json.loads((tmp_path / "out" / "labels.json").read_text()) == facts["labels"] == ["0", "1", "2"]
+
+
+def test_labels_are_counted_by_split_and_told_with_the_rarest_first(tmp_path: Path) -> None:
+    facts = _label(tmp_path, GOOD[::7] + GOOD[1::3]).facts
+    splits = [pl.read_parquet(tmp_path / "out" / f"{name}.parquet") for name in ("train", "validation", "test")]
+    assert facts["label_counts"] == {
+        name: [int((split["label"] == name).sum()) for split in splits] for name in facts["labels"]
+    }
+    assert (
+        label_table({"b": [90, 9, 8], "a": [900, 2, 9]}) == "train + validation + test of a: 900 + 2 + 9; b: 90 + 9 + 8"
+    )
 
 
 def test_the_digest_follows_the_content_of_the_test_split(tmp_path: Path) -> None:
@@ -107,25 +120,11 @@ def _three(root: Path) -> LabelledData:
 
 
 def test_three_files_keep_their_splits_without_leaks(tmp_path: Path) -> None:
-    made = label(_three(tmp_path), tmp_path / "out", root=tmp_path, cleaning=Cleaning())
+    made = label(_three(tmp_path), tmp_path / "out", root=tmp_path, cleaning=Cleaning(), deduplication=NEAR_OFF)
     assert made.counts.reasons == {"in_evaluation_set": 20}
     assert [made.facts[f"num_{name}"] for name in ("train", "validation", "test")] == [190, 50, 60]
     ids = pl.read_parquet(tmp_path / "out" / "test.parquet")["id"]
     assert ids[0] == "test.csv:2"
-
-
-def test_the_guard_holds_validation_and_test_only(tmp_path: Path) -> None:
-    _label(tmp_path, GOOD)
-    keys, names = evaluation_guard(tmp_path / "out")
-    for split, inside in (("train", False), ("validation", True), ("test", True)):
-        frame = pl.read_parquet(tmp_path / "out" / f"{split}.parquet")
-        assert all((text_key(text) in keys) is inside for text in frame["text"])
-        assert all((name in names) is inside for name in [*frame["id"], *frame["group"]])
-
-
-def test_a_guard_without_files_is_an_integrity_error(tmp_path: Path) -> None:
-    with pytest.raises(IntegrityError, match="validation"):
-        evaluation_guard(tmp_path)
 
 
 @pytest.mark.parametrize(

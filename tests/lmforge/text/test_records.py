@@ -11,7 +11,7 @@ import pytest
 
 from lmforge.errors import IntegrityError
 from lmforge.text.records import QuarantineWriter, Record, Rejected, ShardWriter, scan
-from lmforge.text.tables import RAW_SCHEMA, read_rows
+from lmforge.text.tables import RAW_SCHEMA, read_frames
 
 
 def _rows(number: int) -> list[dict[str, object]]:
@@ -38,8 +38,8 @@ def test_a_full_shard_leaves_no_empty_one_behind(tmp_path: Path) -> None:
 
 def test_no_rows_make_one_empty_shard_with_the_columns(tmp_path: Path) -> None:
     _write(tmp_path, 0)
-    assert scan(tmp_path).collect_schema().names() == ["id", "text", "source", "line"]
-    assert list(read_rows(tmp_path / "part-00000.parquet")) == []
+    assert scan(tmp_path).collect_schema().names() == RAW_SCHEMA.names
+    assert [frame.height for frame in read_frames(tmp_path / "part-00000.parquet")] == [0]
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_flipped_bit_is_found_on_reading(tmp_path: Path) -> None:
     content[200] ^= 1
     path.write_bytes(content)
     with pytest.raises(IntegrityError, match=r"part-00000\.parquet is damaged"):
-        list(read_rows(path))
+        list(read_frames(path))
 
 
 def test_a_directory_without_shards_is_named(tmp_path: Path) -> None:
@@ -92,6 +92,12 @@ def test_an_excerpt_is_escaped_and_short() -> None:
 def test_a_rejected_text_keeps_the_hash_of_its_bytes() -> None:
     assert Rejected.of("empty", "a", 1, "né").sha256 == hashlib.sha256("né".encode()).hexdigest()
     assert len(Rejected.of("lone_surrogate", "a", 1, "\ud800").sha256) == 64
+
+
+def test_a_secret_is_hashed_and_not_shown() -> None:
+    rejected = Rejected.of("secret", "a.txt", 1, "key canary-7731", excerpt=False)
+    assert rejected.sha256 == hashlib.sha256(b"key canary-7731").hexdigest()
+    assert "canary" not in repr(rejected)
 
 
 def test_quarantine_is_sorted_json_with_counts(tmp_path: Path) -> None:

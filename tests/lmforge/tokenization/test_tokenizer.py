@@ -10,7 +10,17 @@ from transformers import AutoTokenizer
 
 from lmforge.errors import InputError
 from lmforge.recipe.schema import Tokenizer
-from lmforge.tokenization.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK, load_tokenizer, train_tokenizer
+from lmforge.tokenization.tokenizer import (
+    CLS,
+    MASK,
+    PAD,
+    SEP,
+    SPECIAL_TOKENS,
+    UNK,
+    load_tokenizer,
+    tokenizer_fingerprint,
+    train_tokenizer,
+)
 
 ODD = ["Tabs\tand  two spaces", "naïve café – “quotes”", "日本語 and 🙂 emoji", "a [SEP] b [MASK] [CLS]", " leading"]
 
@@ -73,6 +83,32 @@ def test_vocabulary_beyond_the_text_is_bad_input(tmp_path, kind):
         trained(["one small text"] * 3, tmp_path, kind)
     with pytest.raises(InputError, match="yields only"):
         trained([], tmp_path / "empty", kind)
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "bpe"])
+def test_vocabulary_below_the_alphabet_is_bad_input(tmp_path, kind):
+    texts = ["".join(map(chr, range(start, start + 90))) for start in range(0x4E00, 0x4E00 + 450, 90)]
+    settings = Tokenizer.model_construct(kind=kind, vocab_size=250, lowercase=False)
+    with pytest.raises(InputError, match=r"250 asked for, but single characters alone take \d+; set .* to more than"):
+        train_tokenizer(texts, settings, 64, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "bpe"])
+def test_fingerprint_is_that_of_what_decides_ids(texts, tmp_path, kind):
+    trained(texts, tmp_path / "one", kind)
+    trained(texts, tmp_path / "other", kind, lowercase=True)
+    AutoTokenizer.from_pretrained(tmp_path / "one", model_max_length=9).save_pretrained(tmp_path / "saved")
+    prints = {name: tokenizer_fingerprint(tmp_path / name) for name in ("one", "other", "saved")}
+    assert prints["saved"] == prints["one"] != prints["other"]
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "null", '{"model": {}}'])
+def test_fingerprint_of_what_is_no_tokenizer(tmp_path, content):
+    with pytest.raises(InputError, match="no tokenizer here"):
+        tokenizer_fingerprint(tmp_path)
+    (tmp_path / "tokenizer.json").write_text(content)
+    with pytest.raises(InputError, match=r"tokenizer\.json: not a tokenizer of the library tokenizers"):
+        tokenizer_fingerprint(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["wordpiece", "bpe"])
