@@ -18,21 +18,23 @@ from lmforge.evaluation.figures import confusion_figure
 from lmforge.evaluation.intervals import Interval, bootstrap_interval
 from lmforge.evaluation.metrics import classification_metrics, label_ids
 from lmforge.evaluation.predictions import write_predictions
+from lmforge.recipe.schema import Baselines
 from lmforge.serving.classifier import Classifier
+from lmforge.wording import cell
 
 METRICS = ("macro_f1", "accuracy")
 METRICS_FILE = "metrics.json"
 BASELINES_FILE = "baselines.parquet"
 
 
-def answer_baselines(labelled: Path, out: Path, seed: int) -> None:
+def answer_baselines(labelled: Path, out: Path, seed: int, options: Baselines | None = None) -> None:
     """Write what the majority class and TF-IDF with a linear model answer on the test set."""
     train, test = (pl.read_parquet(labelled / f"{split}.parquet") for split in ("train", "test"))
     answers = {
         "id": test["id"],
         "majority": majority(train["label"].to_list(), len(test)),
         "tfidf_linear": tfidf_linear(
-            train["text"].to_list(), train["label"].to_list(), test["text"].to_list(), seed=seed
+            train["text"].to_list(), train["label"].to_list(), test["text"].to_list(), seed=seed, options=options
         ),
     }
     pl.DataFrame(answers).write_parquet(out / BASELINES_FILE)
@@ -53,7 +55,8 @@ def evaluate_classifier(
     systems = {name: _score(gold, found, labels, seed, resamples) for name, found in answers.items()}
     detail = classification_metrics(gold, answers["model"], labels)
     confusion_figure(detail["confusion"], labels, out / "confusion.png")
-    pl.DataFrame(detail["per_class"]).write_csv(out / "per_class.csv")
+    rows = [row | {"label": cell(row["label"])} for row in detail["per_class"]]
+    pl.DataFrame(rows).write_csv(out / "per_class.csv")
     result = {
         "systems": {
             name: {metric: one.model_dump() for metric, one in scores.items()} for name, scores in systems.items()

@@ -6,6 +6,7 @@ Model and floors predict the same positions of the same blocks.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +15,48 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
 from lmforge.evaluation.figures import loss_figure
-from lmforge.evaluation.ngram import BigramModel
+from lmforge.evaluation.ngram import NgramModel
 from lmforge.recipe.schema import Pretraining
 from lmforge.tokenization.packing import read_blocks
-from lmforge.tokenization.tokenizer import NUM_SPECIAL, PAD
+from lmforge.tokenization.tokenizer import CLS, NUM_SPECIAL, PAD, SEP
 from lmforge.training.batches import ValidationBatches, language_rows
 from lmforge.training.objectives import objective_of
 from models.objectives import Batch
+from models.objectives.base import perplexity
 from models.objectives.masked_lm import IGNORED
 
 
 def evaluate_language_model(
-    model: Path, tokens: Path, settings: Pretraining, metrics: Path, out: Path
+    model: Path, tokens: Path, settings: Pretraining, metrics: Path, out: Path, bytes_per_token: float | None = None
 ) -> dict[str, Any]:
-    """Write `metrics.json` and the loss curve with the floors; return losses in nats a predicted token.
+    """Write `metrics.json` and the loss curve with the floors; return what `metrics.json` holds.
 
-    metrics: the training run's metrics.jsonl, for the curve.
+    metrics: the training run's metrics.jsonl, for the curve. bytes_per_token: UTF-8 bytes of text that a token stands
+    for; by it a causal network's nats become bits per byte (a masked one's are not the cost of a text). Losses are nats
+    a predicted token.
     """
     auto = AutoModelForCausalLM if settings.objective == "causal_lm" else AutoModelForMaskedLM
     network = auto.from_pretrained(model, local_files_only=True, trust_remote_code=False).eval()
     objective = objective_of(settings, model)
-    rows = language_rows(settings, tokens / "validation.npy")
+    rows = language_rows(settings, tokens / "validation.npy", tokens / "tokenizer")
     batches = list(ValidationBatches(rows, objective, settings.global_batch_size))
     totals: dict[str, float] = {}
     with torch.inference_mode():
         for batch in batches:
             for name, value in objective.sums(network, batch).items():
                 totals[name] = totals.get(name, 0.0) + value
-    floors = _floors(read_blocks(tokens / "train.npy"), batches, network.config.vocab_size)
-    result = {"model": objective.metrics(totals), "floors": floors, "num_predicted_tokens": int(totals["count"])}
+    counted = NgramModel.fit(read_blocks(tokens / "train.npy"), network.config.vocab_size, CLS)
+    floors = _floors(counted, batches, settings.objective)
+    result = {
+        "model": objective.metrics(totals),
+        "floors": floors,
+        "floor_perplexities": {name: perplexity(loss) for name, loss in floors.items()},
+        "ngram_order": counted.order,
+        "num_counted_tokens": counted.num_tokens,
+        "num_predicted_tokens": int(totals["count"]),
+    }
+    if settings.objective == "causal_lm" and bytes_per_token:
+        _add_bits(result, bytes_per_token)
     (out / "metrics.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     draw_loss(metrics, floors, out / "loss.png")
     return result
@@ -54,19 +68,29 @@ def draw_loss(metrics: Path, floors: dict[str, float], figure: Path) -> None:
     loss_figure([row | {"tokens": row["train/tokens"]} for row in rows if "train/tokens" in row], floors, figure)
 
 
-def _floors(train: np.ndarray, batches: list[Batch], vocab_size: int) -> dict[str, float]:
-    counted = BigramModel.fit(train, vocab_size)
-    if "labels" not in batches[0]:
-        blocks = _stack([batch["input_ids"] for batch in batches], PAD)
-        return {"unigram": counted.unigram_loss(blocks), "bigram": counted.causal_loss(blocks)}
-    labels = _stack([batch["labels"] for batch in batches], IGNORED)
+def _floors(counted: NgramModel, batches: list[Batch], objective: str) -> dict[str, float]:
+    """Nats a token of frequency, of pairs and of the longest n-grams, the shortest first."""
+    orders = sorted({1, 2, counted.order})
     shown = _stack([batch["input_ids"] for batch in batches], PAD)
+    if objective == "causal_lm":
+        return {_name(order): counted.causal_loss(shown, order) for order in orders}
+    labels = _stack([batch["labels"] for batch in batches], IGNORED)
     hidden = labels != IGNORED
     blocks, special = np.where(hidden, labels, shown), range(NUM_SPECIAL)
-    return {
-        "unigram": counted.unigram_loss(blocks, hidden, special),
-        "bigram": counted.masked_loss(blocks, hidden, special),
-    }
+    # Halves of documents are framed as if they were whole: what the counts know of starts and ends misleads there.
+    absent = (PAD, CLS, SEP) if objective == "contrastive_masked_lm" else (PAD,)
+    return {_name(order): counted.masked_loss(blocks, hidden, special, absent, order) for order in orders}
+
+
+def _add_bits(result: dict[str, Any], bytes_per_token: float) -> None:
+    """Bits a byte of text: what two tokenizers can be compared by."""
+    bits = 1.0 / (math.log(2.0) * bytes_per_token)
+    result["model"]["bits_per_byte"] = result["model"]["loss"] * bits
+    result["floor_bits_per_byte"] = {name: loss * bits for name, loss in result["floors"].items()}
+
+
+def _name(order: int) -> str:
+    return {1: "unigram", 2: "bigram"}.get(order, f"{order}-gram")
 
 
 def _stack(parts: list[torch.Tensor], fill: int) -> np.ndarray:

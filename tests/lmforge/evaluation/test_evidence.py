@@ -113,9 +113,18 @@ def test_new_weights_are_worse_than_counting(training_data, tmp_path, objective)
     model = save(language_model(objective, config), training_data, tmp_path / "model")
     (tmp_path / "metrics.jsonl").write_text('{"step": 1, "train/tokens": 100.0, "train/loss": 6.0}\n')
     settings = Pretraining(objective=objective, max_seq_length=32, global_batch_size=8)
-    result = evaluate_language_model(model, training_data, settings, tmp_path / "metrics.jsonl", tmp_path)
+    logged = tmp_path / "metrics.jsonl"
+    result = evaluate_language_model(model, training_data, settings, logged, tmp_path, bytes_per_token=2.5)
     vocab_size = special.vocab_size
     assert result["model"]["loss"] == pytest.approx(np.log(vocab_size), abs=0.5), "new weights know nothing"
-    assert result["floors"]["bigram"] < result["floors"]["unigram"] < result["model"]["loss"]
+    floors = result["floors"]
+    assert floors["5-gram"] < floors["bigram"] < floors["unigram"] < result["model"]["loss"]
+    assert result["ngram_order"] == 5
+    assert result["floor_perplexities"] == pytest.approx({name: np.exp(loss) for name, loss in floors.items()})
     assert result["num_predicted_tokens"] > 100
+    assert result["num_counted_tokens"] == np.load(training_data / "train.npy").size
+    bits = {name: loss / np.log(2) / 2.5 for name, loss in floors.items()} if objective == "causal_lm" else None
+    assert result.get("floor_bits_per_byte") == (pytest.approx(bits) if bits else None)
+    assert ("bits_per_byte" in result["model"]) == (objective == "causal_lm"), "a masked loss is no cost of a text"
+    assert json.loads((tmp_path / "metrics.json").read_text()) == result
     assert (tmp_path / "loss.png").is_file()
