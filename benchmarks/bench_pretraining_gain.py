@@ -53,22 +53,23 @@ def parse() -> argparse.Namespace:
 
 def prepare(recipe: Recipe, home: Home, work: Path) -> None:
     """The data stages, as the flow runs them."""
+    from lmforge.artifacts.store import Store
+    from lmforge.sharding import Workshop
     from lmforge.sources.collecting import collect
     from lmforge.text.cleaning import clean
-    from lmforge.text.labelling import evaluation_guard, label
+    from lmforge.text.guarding import EvaluationSet
+    from lmforge.text.labelling import label
     from lmforge.tokenization.corpus import tokenize
 
     assert recipe.corpus is not None
+    workshop = Workshop(Store(work / "store"))
     for name in ("labelled", "raw", "clean", "tokens"):
         (work / name).mkdir()
-    label(recipe.tasks[0].data, work / "labelled", root=home.project, cleaning=recipe.cleaning)
-    collect(recipe.corpus.sources, work / "raw", root=home.project)
-    keys, ids = evaluation_guard(work / "labelled")
-    clean(
-        work / "raw", work / "clean", cleaning=recipe.corpus.cleaning, deduplication=recipe.corpus.deduplication,
-        evaluation_keys=keys, evaluation_ids=ids, validation_share=recipe.corpus.validation_share,
-    )  # fmt: skip
-    tokenize(work / "clean", work / "tokens", recipe.tokenizer, recipe.pretraining.max_seq_length)
+    task = recipe.tasks[0]
+    label(task.data, work / "labelled", root=home.project, cleaning=recipe.cleaning, deduplication=recipe.deduplication)
+    collect(recipe.corpus.sources, work / "raw", root=home.project, workshop=workshop)
+    clean(work / "raw", work / "clean", recipe.corpus, [EvaluationSet(task.name, work / "labelled")], workshop)
+    tokenize(work / "clean", work / "tokens", recipe.tokenizer, recipe.pretraining.max_seq_length, workshop)
 
 
 def measure(recipe: Recipe, seed: int, work: Path) -> dict[str, Any]:
