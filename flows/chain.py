@@ -38,8 +38,9 @@ def pretrain(run: Run, made: Artifacts) -> Artifacts:
     if not run.recipe.corpus:
         return made
     base = pretrain_model(run, made["tokenize"])
-    evidence = evaluate_language(run, base, made["tokenize"])
-    return made | {"pretrain": base, "evaluate-language": evidence}
+    if run.recipe.pretraining.predicts_text:
+        made = made | {"evaluate-language": evaluate_language(run, base, made["tokenize"])}
+    return made | {"pretrain": base}
 
 
 def finetune(run: Run, task: Task, made: Artifacts) -> Artifacts:

@@ -117,10 +117,11 @@ def _language_stages(recipe: Recipe, corpus: Corpus) -> list[Stage]:
     ]  # fmt: skip
     pretrain = {"seed": recipe.seed, "model": _dump(recipe.model), "pretraining": _dump(recipe.pretraining)}
     chain.append(Stage("pretrain", "base_model", pretrain, {"tokens": "tokenize"}, TRAINING, TRAINING_LIBRARIES))
-    measured = {"base_model": "pretrain", "tokens": "tokenize"}
-    floor = {"mask_share": recipe.pretraining.mask_share, "seed": recipe.seed}
-    code = ("lmforge.evaluation", "models.objectives")
-    chain.append(Stage("evaluate-language", "evidence", floor, measured, code, EVALUATION_LIBRARIES))
+    if recipe.pretraining.predicts_text:
+        measured = {"base_model": "pretrain", "tokens": "tokenize"}
+        config = {"pretraining": _dump(recipe.pretraining), "seed": recipe.seed}
+        code = ("lmforge.evaluation", "models")
+        chain.append(Stage("evaluate-language", "evidence", config, measured, code, EVALUATION_LIBRARIES))
     return chain
 
 

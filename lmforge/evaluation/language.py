@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
 from lmforge.evaluation.figures import loss_figure
 from lmforge.evaluation.ngram import NgramModel
@@ -21,9 +20,13 @@ from lmforge.tokenization.packing import read_blocks
 from lmforge.tokenization.tokenizer import CLS, NUM_SPECIAL, PAD, SEP
 from lmforge.training.batches import ValidationBatches, language_rows
 from lmforge.training.objectives import objective_of
+from models.architectures import load_language_model
 from models.objectives import Batch
 from models.objectives.base import perplexity
 from models.objectives.masked_lm import IGNORED
+
+# Their targets are spans or whole texts that the network rebuilds from what it was shown of them.
+WITHOUT_FLOORS = ("span_corruption", "denoising")
 
 
 def evaluate_language_model(
@@ -33,10 +36,9 @@ def evaluate_language_model(
 
     metrics: the training run's metrics.jsonl, for the curve. bytes_per_token: UTF-8 bytes of text that a token stands
     for; by it a causal network's nats become bits per byte (a masked one's are not the cost of a text). Losses are nats
-    a predicted token.
+    a predicted token. There is no floor for a network that writes a sequence of its own: counts do not see its input.
     """
-    auto = AutoModelForCausalLM if settings.objective == "causal_lm" else AutoModelForMaskedLM
-    network = auto.from_pretrained(model, local_files_only=True, trust_remote_code=False).eval()
+    network = load_language_model(settings.objective, model)
     objective = objective_of(settings, model)
     rows = language_rows(settings, tokens / "validation.npy", tokens / "tokenizer")
     batches = list(ValidationBatches(rows, objective, settings.global_batch_size))
@@ -70,6 +72,8 @@ def draw_loss(metrics: Path, floors: dict[str, float], figure: Path) -> None:
 
 def _floors(counted: NgramModel, batches: list[Batch], objective: str) -> dict[str, float]:
     """Nats a token of frequency, of pairs and of the longest n-grams, the shortest first."""
+    if objective in WITHOUT_FLOORS:
+        return {}
     orders = sorted({1, 2, counted.order})
     shown = _stack([batch["input_ids"] for batch in batches], PAD)
     if objective == "causal_lm":
@@ -77,8 +81,8 @@ def _floors(counted: NgramModel, batches: list[Batch], objective: str) -> dict[s
     labels = _stack([batch["labels"] for batch in batches], IGNORED)
     hidden = labels != IGNORED
     blocks, special = np.where(hidden, labels, shown), range(NUM_SPECIAL)
-    # Halves of documents are framed as if they were whole: what the counts know of starts and ends misleads there.
-    absent = (PAD, CLS, SEP) if objective == "contrastive_masked_lm" else (PAD,)
+    # Parts of documents are framed as if they were whole: what the counts know of starts and ends misleads there.
+    absent = (PAD,) if objective == "masked_lm" else (PAD, CLS, SEP)
     return {_name(order): counted.masked_loss(blocks, hidden, special, absent, order) for order in orders}
 
 

@@ -46,7 +46,9 @@ class Classifier:
         self.model: PreTrainedModel = loaded.eval()
         self.tokenizer = load_tokenizer(directory)
         longest = _read(directory / "tokenizer_config.json").get("model_max_length", math.inf)
-        self.tokenizer.enable_truncation(int(min(longest, self.model.config.max_position_embeddings)))
+        self.tokenizer.enable_truncation(
+            int(min(longest, getattr(self.model.config, "max_position_embeddings", longest)))
+        )
         self.labels = [self.model.config.id2label[index] for index in range(self.model.config.num_labels)]
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:

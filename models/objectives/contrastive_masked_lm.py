@@ -38,9 +38,10 @@ class ContrastiveMaskedLM:
         max_seq_length: int,
         temperature: float,
         weight: float,
+        continues: np.ndarray | None = None,
     ) -> None:
         self.special = special
-        self.masking = MaskedLM(special, num_special=num_special, mask_share=mask_share)
+        self.masking = MaskedLM(special, num_special=num_special, mask_share=mask_share, continues=continues)
         self.half = max_seq_length - NUM_BORDERS
         self.temperature = temperature
         self.weight = weight

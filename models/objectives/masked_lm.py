@@ -19,16 +19,28 @@ IGNORED = -100
 
 
 class MaskedLM:
-    """Rows are token blocks `[n, length]`; special tokens are never chosen."""
+    """Rows are token blocks `[n, length]`; special tokens are never chosen.
 
-    def __init__(self, special: Special, *, num_special: int, mask_share: float = 0.15) -> None:
+    continues: `[vocab_size]` of bool, which tokens go on with the word before them; with it words are chosen whole
+    (whole-word masking, as in a later release of BERT), each with probability `mask_share`.
+    """
+
+    def __init__(
+        self, special: Special, *, num_special: int, mask_share: float = 0.15, continues: np.ndarray | None = None
+    ) -> None:
         self.special = special
         self.num_special = num_special
         self.mask_share = mask_share
+        self.continues = continues
 
     def choose(self, ids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Positions to predict, `[n, length]` of bool: each ordinary token with probability `mask_share`."""
-        chosen: np.ndarray = (rng.random(ids.shape, dtype=np.float32) < self.mask_share) & (ids >= self.num_special)
+        """Positions to predict, `[n, length]` of bool: each ordinary token, or word, with probability `mask_share`."""
+        draws = rng.random(ids.shape, dtype=np.float32)
+        if self.continues is not None:
+            # The rest of a word that began in the block before is a word of its own.
+            begins = np.where(self.continues[ids], 0, np.arange(ids.shape[1]))
+            draws = np.take_along_axis(draws, np.maximum.accumulate(begins, axis=1), axis=1)
+        chosen: np.ndarray = (draws < self.mask_share) & (ids >= self.num_special)
         return chosen
 
     def collate(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:

@@ -35,6 +35,9 @@ def steps(rows, metric: str) -> list[int]:
         ("modernbert", "masked_lm", 0.0),
         ("modernbert", "contrastive_masked_lm", 0.1),
         ("gpt2", "causal_lm", 0.2),
+        ("t5", "span_corruption", 0.1),
+        ("bart", "denoising", 0.1),
+        ("electra", "replaced_token_detection", 0.1),
     ],
 )
 def test_stopping_twice_changes_nothing(make_spec, program, architecture, objective, dropout):
@@ -170,10 +173,16 @@ def test_dropout_acts_from_the_first_step_of_fine_tuning(make_spec, program, bas
         ("masked_lm", "modernbert"),
         ("contrastive_masked_lm", "bert"),
         ("contrastive_masked_lm", "modernbert"),
+        ("sentence_order", "bert"),
         ("causal_lm", "gpt2"),
+        ("causal_lm", "llama"),
+        ("span_corruption", "bart"),
         ("sequence_classification", "bert"),
         ("sequence_classification", "modernbert"),
         ("sequence_classification", "gpt2"),
+        ("sequence_classification", "llama"),
+        ("sequence_classification", "t5"),
+        ("sequence_classification", "bart"),
     ],
 )
 def test_loss_falls_for_every_fitting_pair(make_spec, program, objective, architecture):
@@ -182,6 +191,28 @@ def test_loss_falls_for_every_fitting_pair(make_spec, program, objective, archit
     assert done.run() == 0, done.errors.read_text(encoding="utf-8")
     losses = [row["train/loss"] for row in done.rows() if "train/loss" in row]
     assert sum(losses[-15:]) < sum(losses[:15]) * 0.98
+
+
+@pytest.mark.parametrize(
+    ("architecture", "objective", "kept"),
+    [
+        ("t5", "span_corruption", "T5ForConditionalGeneration"),
+        ("electra", "replaced_token_detection", "ElectraForPreTraining"),
+        ("bert", "next_sentence", "BertForPreTraining"),
+    ],
+)
+def test_model_directory_is_whole_and_can_be_fine_tuned(make_spec, program, architecture, objective, kept):
+    """Its tokenizer names every id that the model has, and no other."""
+    from transformers import AutoConfig, AutoTokenizer
+
+    base = program(make_spec("base", architecture=architecture, objective=objective, max_steps=4))
+    assert base.run() == 0, base.errors.read_text(encoding="utf-8")
+    config = AutoConfig.from_pretrained(base.spec.model_dir, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(base.spec.model_dir, local_files_only=True)
+    assert config.architectures == [kept]
+    assert config.vocab_size == len(tokenizer)
+    task = program(finetuning(make_spec, "task", base.spec.model_dir, architecture=architecture, max_steps=4))
+    assert task.run() == 0, task.errors.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,45 @@
+"""What the objectives of encoder-decoders share: the loss of each target token, given the encoder's input.
+
+A batch has `input_ids`, `attention_mask` and `labels`; the decoder's input is the labels moved one to the right.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+from models.objectives.base import Batch
+from models.objectives.masked_lm import IGNORED
+
+
+def token_losses(model: PreTrainedModel, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Losses in nats and whether the most probable token is the right one, both `[n, length]` like `labels`.
+
+    Both are 0 where the label is ignored; a row's sum of losses is minus the log-probability of its whole target.
+    """
+    labels = batch["labels"]
+    called: Any = model
+    logits = called(
+        input_ids=batch["input_ids"],
+        attention_mask=batch["attention_mask"],
+        decoder_input_ids=called.prepare_decoder_input_ids_from_labels(labels),
+        use_cache=False,
+    ).logits  # [n, length, vocab_size]
+    losses = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none", ignore_index=IGNORED)
+    return losses.view_as(labels), logits.argmax(-1) == labels
+
+
+def example_losses(model: PreTrainedModel, batch: Batch) -> Tensor:
+    """Mean loss of a row's target tokens in nats, `[n]`."""
+    losses, _ = token_losses(model, batch)
+    return losses.sum(1) / (batch["labels"] != IGNORED).sum(1).clamp(min=1)
+
+
+def target_loss(model: PreTrainedModel, batch: Batch) -> Tensor:
+    """Mean loss of all target tokens of a batch in nats, a scalar, as `transformers` computes it."""
+    losses, _ = token_losses(model, batch)
+    return losses.sum() / torch.clamp((batch["labels"] != IGNORED).sum(), min=1)

@@ -1,0 +1,100 @@
+"""Replaced token detection (ELECTRA: Clark et al. 2020, section 3.1): tell the words of a text from a generator's.
+
+A small generator learns masked language modelling and fills the masked places with tokens that it draws; the detector
+says of every token whether it is the original. A token that the generator guesses right counts as original. What is
+drawn depends on numbers that `collate` puts into the batch, so a resumed run draws the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+from models.architectures import Special, prediction_head
+from models.objectives.base import Batch
+from models.objectives.masked_lm import IGNORED, MaskedLM
+
+
+class ReplacedTokenDetection:
+    """Rows are token blocks `[n, length]`; the model is a `DiscriminatorWithGenerator`.
+
+    weight: of the detector's loss beside the generator's (50: appendix A). Validation `loss` is that weighted sum.
+    """
+
+    def __init__(
+        self,
+        special: Special,
+        *,
+        num_special: int,
+        mask_share: float = 0.15,
+        weight: float = 50.0,
+        continues: np.ndarray | None = None,
+    ) -> None:
+        self.special = special
+        self.masking = MaskedLM(special, num_special=num_special, mask_share=mask_share, continues=continues)
+        self.weight = weight
+
+    def collate(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
+        """`input_ids` as the generator sees them, `labels` at the masked places, and `draws` in [0, 1)."""
+        ids = rows.astype(np.int64)
+        chosen = self.masking.choose(ids, rng)
+        return {
+            "input_ids": torch.from_numpy(np.where(chosen, self.special.mask, ids)),
+            "labels": torch.from_numpy(np.where(chosen, ids, IGNORED)),
+            "draws": torch.from_numpy(rng.random(ids.shape)),
+        }
+
+    def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+        logits, targets, detected, replaced = self._forward(model, batch)
+        generator = functional.cross_entropy(logits, targets, reduction="sum") / max(1, len(targets))
+        return generator + self.weight * functional.binary_cross_entropy_with_logits(detected, replaced.float())
+
+    def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:
+        logits, targets, detected, replaced = self._forward(model, batch)
+        said = detected > 0
+        return {
+            "generator": functional.cross_entropy(logits, targets, reduction="sum").item(),
+            "count": float(len(targets)),
+            "detector": functional.binary_cross_entropy_with_logits(detected, replaced.float(), reduction="sum").item(),
+            "right": (said == replaced).sum().item(),
+            "tokens": float(replaced.numel()),
+            "found": (said & replaced).sum().item(),
+            "replaced": replaced.sum().item(),
+        }
+
+    def metrics(self, totals: dict[str, float]) -> dict[str, float]:
+        generator, detector = totals["generator"] / totals["count"], totals["detector"] / totals["tokens"]
+        return {
+            "loss": generator + self.weight * detector,
+            "generator_loss": generator,
+            "detection_loss": detector,
+            "detection_accuracy": totals["right"] / totals["tokens"],
+            "replaced_found": totals["found"] / max(1.0, totals["replaced"]),
+            "replaced_share": totals["replaced"] / totals["tokens"],
+        }
+
+    @staticmethod
+    def _forward(model: PreTrainedModel, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Logits and targets: `[chosen, vocab_size]` and `[chosen]` of the generator, `[n, length]` of the detector."""
+        chosen = batch["labels"] != IGNORED
+        network: Any = model
+        hidden = network.generator.base_model(input_ids=batch["input_ids"]).last_hidden_state
+        logits, targets = prediction_head(network.generator)(hidden[chosen]), batch["labels"][chosen]
+        drawn = _drawn(logits.detach(), batch["draws"][chosen])
+        spoilt = batch["input_ids"].masked_scatter(chosen, drawn)
+        replaced = torch.zeros_like(chosen).masked_scatter(chosen, drawn != targets)
+        detected: Tensor = network(input_ids=spoilt).logits
+        return logits, targets, detected, replaced
+
+
+def _drawn(logits: Tensor, draws: Tensor) -> Tensor:
+    """Tokens drawn from softmax(logits) by inverting its distribution function at `draws`, `[n]`."""
+    # In float32 the sum over a large vocabulary is not exactly one, and the last tokens would come too often.
+    reached = logits.double().softmax(-1).cumsum(-1)
+    places = torch.searchsorted(reached, draws[:, None] * reached[:, -1:], right=True)[:, 0]
+    return places.clamp(max=logits.shape[-1] - 1)
