@@ -14,7 +14,7 @@ from lmforge.evaluation.comparison import compare_on_test_set
 from lmforge.evaluation.language import evaluate_language_model
 from lmforge.evaluation.predictions import read_predictions
 from lmforge.recipe.schema import Pretraining
-from lmforge.training.objectives import special_ids
+from lmforge.training.objectives import extra_tokens, special_ids
 from models.architectures import build_config, classifier, language_model
 
 LABELS = ["games", "net", "text"]
@@ -127,4 +127,23 @@ def test_new_weights_are_worse_than_counting(training_data, tmp_path, objective)
     assert result.get("floor_bits_per_byte") == (pytest.approx(bits) if bits else None)
     assert ("bits_per_byte" in result["model"]) == (objective == "causal_lm"), "a masked loss is no cost of a text"
     assert json.loads((tmp_path / "metrics.json").read_text()) == result
+    assert (tmp_path / "loss.png").is_file()
+
+
+@pytest.mark.parametrize(("objective", "architecture"), [("span_corruption", "t5"), ("denoising", "bart")])
+def test_a_network_that_rebuilds_a_text_has_a_loss_but_no_floor(training_data, tmp_path, objective, architecture):
+    settings = Pretraining(objective=objective, max_seq_length=32, global_batch_size=8)
+    special = special_ids(training_data / "tokenizer")
+    special = special._replace(vocab_size=special.vocab_size + len(extra_tokens(settings)))
+    torch.manual_seed(0)
+    network = language_model(objective, build_config(architecture, "nano", special, max_positions=64, dropout=0.0))
+    model = save(network, training_data, tmp_path / "model")
+    AutoTokenizer.from_pretrained(
+        training_data / "tokenizer", extra_special_tokens=list(extra_tokens(settings))
+    ).save_pretrained(model)
+    logged = tmp_path / "metrics.jsonl"
+    logged.write_text(json.dumps({"step": 1, "train/loss": 7.0, "train/tokens": 256}) + "\n")
+    result = evaluate_language_model(model, training_data, settings, logged, tmp_path)
+    assert result["floors"] == {}
+    assert 0 < result["model"]["loss"] < 2 * np.log(special.vocab_size)
     assert (tmp_path / "loss.png").is_file()
