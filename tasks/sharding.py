@@ -112,6 +112,9 @@ def _started(workers: Workers) -> Iterator[TaskRunner[Any]]:
             signal.signal(signal.SIGTERM, on_term)  # Ray's own handler prints a stack and aborts
         if workers.kind == "process":
             stack.push(_killing_pool(multiprocessing.active_children()))
+            # A worker that dies while it writes an event keeps the lock of this queue, and our exit would wait for it.
+            if (queue := getattr(runner, "_subprocess_message_queue", None)) is not None:
+                pass
         yield runner
 
 

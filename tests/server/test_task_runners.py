@@ -248,6 +248,7 @@ def test_ctrl_c_in_the_terminal_ends_workers_and_server(tmp_path):
     while len(workers) < 2 and process.poll() is None:
         time.sleep(0.02)
         workers = [one for one in below.children() if "multiprocessing.spawn" in " ".join(command_of(one))]
+    assert process.poll() is None, process.communicate()
     everyone = below.children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all of them
     output, errors = process.communicate(timeout=60)
