@@ -114,7 +114,7 @@ def _started(workers: Workers) -> Iterator[TaskRunner[Any]]:
             stack.push(_killing_pool(multiprocessing.active_children()))
             # A worker that dies while it writes an event keeps the lock of this queue, and our exit would wait for it.
             if (queue := getattr(runner, "_subprocess_message_queue", None)) is not None:
-                pass
+                queue.cancel_join_thread()
         yield runner
 
 
