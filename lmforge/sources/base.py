@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 ShortText = Annotated[str, Field(max_length=200)]
 
 
+def source_name(path: Path, root: Path) -> str:
+    """A path as records and reports write it: relative to the project, absolute in another data root."""
+    base = root.resolve()
+    return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()
+
+
 class SourceBase(Part):
     """Files of one kind, and the provenance that each of their records carries.
 
@@ -47,9 +53,8 @@ class SourceBase(Part):
         return []
 
     def name_of(self, path: Path, root: Path) -> str:
-        """How records name a file: relative to the project, absolute in another data root."""
-        base = root.resolve()
-        return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()
+        """How records name a file."""
+        return source_name(path, root)
 
     def read(self, path: Path, source: str) -> Iterator[Record | Rejected]:
         """The records of one file in order; `source` is the file's name in records. Memory stays bounded.

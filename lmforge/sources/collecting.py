@@ -54,12 +54,6 @@ def changes(now: Iterable[dict[str, Any]], then: Iterable[dict[str, Any]]) -> di
     }
 
 
-def source_name(path: Path, root: Path) -> str:
-    """How records name their file: relative to the project, absolute for a file in another data root."""
-    base = root.resolve()
-    return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()
-
-
 def _files(sources: Sequence[Source], root: Path) -> Iterator[tuple[Path, str, Source]]:
     named: dict[Path, str] = {}
     for source in sources:

@@ -20,7 +20,7 @@ from lmforge.dependencies import CLEANING, CLEANING_LIBRARIES, COLLECTING, COLLE
 from lmforge.hashing import code_fingerprint, hash_path
 from lmforge.paths import expand
 from lmforge.recipe.cleaning import Decontamination
-from lmforge.sources.collecting import source_name
+from lmforge.sources.base import source_name
 from lmforge.sources.files import FilesSource
 from lmforge.text.normalizing import normalized_texts, text_keys
 from lmforge.text.records import Record

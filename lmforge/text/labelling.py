@@ -23,7 +23,7 @@ from lmforge.hashing import hash_value
 from lmforge.paths import expand
 from lmforge.recipe.cleaning import Cleaning, Deduplication
 from lmforge.recipe.data import LabelledData
-from lmforge.sources.collecting import source_name
+from lmforge.sources.base import source_name
 from lmforge.sources.fields import Columns
 from lmforge.sources.readers import read_records
 from lmforge.sources.units import not_empty

@@ -12,7 +12,8 @@ from lmforge.artifacts.artifact import Counts
 from lmforge.artifacts.store import Store
 from lmforge.errors import InputError
 from lmforge.sharding import Workshop
-from lmforge.sources.collecting import changes, source_name
+from lmforge.sources.base import source_name
+from lmforge.sources.collecting import changes
 from lmforge.sources.collecting import collect as collect_with
 from lmforge.sources.files import FilesSource
 from lmforge.text.records import scan
