@@ -16,7 +16,7 @@ from lmforge.hashing import code_fingerprint, hash_path
 from lmforge.paths import expand
 from lmforge.recipe.data import Corpus, LabelledData
 from lmforge.recipe.schema import Recipe, Task
-from lmforge.sources.base import SourceBase
+from lmforge.sources.base import SourceBase, source_name
 
 TRAINING = ("lmforge.training", "models")
 # Suites share how they measure, so all of them count for each.
@@ -54,7 +54,7 @@ class Stage(NamedTuple):
     def request(self, fingerprints: dict[str, str], root: Path) -> Request:
         """The store's request, given the fingerprints of the input stages by stage name."""
         inputs = {role: fingerprints[stage] for role, stage in self.inputs.items()}
-        inputs.update({f"file:{_relative(path, root)}": hash_path(path) for path in self.paths(root)})
+        inputs.update({f"file:{source_name(path, root)}": hash_path(path) for path in self.paths(root)})
         return Request(self.name, self.kind, self.config, inputs, code_fingerprint(self.code, self.libraries))
 
 
@@ -154,10 +154,6 @@ def _task_stages(recipe: Recipe, task: Task) -> list[Stage]:
 
 def _files(data: LabelledData) -> tuple[str, ...]:
     return tuple(path for path in (data.path, data.train, data.validation, data.test) if path)
-
-
-def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
 def _dump(part: Any) -> dict[str, Any]:
