@@ -1,4 +1,4 @@
-"""Markup taken out of texts: HTML becomes what a reader sees of it, special tokens of a tokenizer become plain text.
+"""Markup taken out of texts: HTML becomes what a reader sees of it.
 
 A text counts as HTML by elements that only HTML has: a closing tag, a line break, an attribute. Anything else in angle
 brackets, such as `a < b`, `<stdio.h>`, `vector<int>` or a mail address, is the author's and stays, in HTML too.
@@ -7,7 +7,6 @@ brackets, such as `a < b`, `<stdio.h>`, `vector<int>` or a mail address, is the 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -85,28 +84,6 @@ def page_text(page: str) -> str:
     """The text of one HTML page or fragment, as `html_to_text` gives it."""
     text: str = html_to_text(pl.Series([page]))[0]
     return text
-
-
-def neutralize_special_tokens(texts: pl.Series, tokens: Sequence[str]) -> tuple[pl.Series, int]:
-    """Break special tokens in texts apart, so that any tokenizer reads them as text; also how many texts changed.
-
-    A space is put behind the first character and before the last: `[SEP]` becomes `[ SEP ]`, `<s>` becomes `< s >`.
-    The result holds none of the tokens as they are written here.
-    Raises ValueError for a token of less than two characters or with white space around it.
-    """
-    if odd := [token for token in tokens if len(token) < 2 or token != token.strip()]:
-        raise ValueError(f"a special token has two characters or more and no white space around them, got {odd}")
-    broken = texts
-    # Once more while something changes: what is put into one token can complete another one.
-    for _ in range(_MAX_PASSES):
-        before = broken
-        # Longest first: a token may be part of another one.
-        for token in sorted(set(tokens), key=lambda token: (-len(token), token)):
-            spaced = " ".join(part for part in (token[0], token[1:-1], token[-1]) if part)
-            broken = broken.str.replace_all(token, spaced, literal=True)
-        if broken.equals(before):
-            break
-    return broken, int((broken != texts).sum())
 
 
 def _html_rows(texts: pl.Series) -> pl.Series:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmforge.text.markup import html_to_text, neutralize_special_tokens
+from lmforge.text.markup import html_to_text
 
 FRAGMENTS = {
     "review": ("I loved it.<br /><br />The <b>best</b> film &amp; book.", "I loved it.\n\nThe best film & book."),
@@ -145,36 +145,3 @@ def test_time_is_linear_in_the_length(html: str) -> None:
     html_to_text(pl.Series([html]))
     # Quadratic work on so many tags takes minutes.
     assert time.process_time() - started < 5
-
-
-TOKENS = ["[SEP]", "[MASK]", "<s>", "</s>", "<|endoftext|>", "<pad>"]
-
-
-def test_special_tokens_are_broken_apart_and_counted() -> None:
-    texts = pl.Series(["a [SEP] b", "<s>x</s>", "<|endoftext|>", "[sep] (pad)", None])
-    broken, num_changed = neutralize_special_tokens(texts, TOKENS)
-    assert broken.to_list() == ["a [ SEP ] b", "< s >x< /s >", "< |endoftext| >", "[sep] (pad)", None]
-    assert num_changed == 3
-
-
-@given(
-    st.lists(st.sampled_from(["[", "SEP", "]", "<", "s", ">", "/", "|", "endoftext", " ", "pad"]), max_size=20).map(
-        "".join
-    )
-)
-def test_no_special_token_is_left(text: str) -> None:
-    broken, num_changed = neutralize_special_tokens(pl.Series([text]), TOKENS)
-    assert not [token for token in TOKENS if token in broken[0]]
-    assert broken[0].replace(" ", "") == text.replace(" ", "")
-    assert num_changed == int(any(token in text for token in TOKENS))
-
-
-def test_tokens_within_tokens_and_of_two_characters_are_broken() -> None:
-    broken, _ = neutralize_special_tokens(pl.Series(["x[ SEP ]y[SEP]", "aaaa"]), ["[SEP]", "[ SEP ]", "aa"])
-    assert broken.to_list() == ["x[  SEP  ]y[  SEP  ]", "a a a a"]
-
-
-@pytest.mark.parametrize("token", ["", "a", " <s>", "<s>\n"])
-def test_a_token_that_cannot_be_broken_is_refused(token: str) -> None:
-    with pytest.raises(ValueError, match="two characters or more"):
-        neutralize_special_tokens(pl.Series(["x"]), ["[SEP]", token])
