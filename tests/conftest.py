@@ -27,7 +27,8 @@ Home.find().prepare()
 
 import polars as pl  # noqa: E402
 
-from lmforge.recipe.schema import Finetuning, Pretraining, Tokenizer  # noqa: E402
+from lmforge.recipe.optimization import Finetuning, Pretraining  # noqa: E402
+from lmforge.recipe.schema import Tokenizer  # noqa: E402
 from lmforge.tokenization.encoding import encode  # noqa: E402
 from lmforge.tokenization.packing import write_blocks, write_origin  # noqa: E402
 from lmforge.tokenization.tokenizer import train_tokenizer  # noqa: E402

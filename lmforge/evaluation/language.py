@@ -15,7 +15,7 @@ import torch
 
 from lmforge.evaluation.figures import loss_figure
 from lmforge.evaluation.ngram import NgramModel
-from lmforge.recipe.schema import Pretraining
+from lmforge.recipe.optimization import Pretraining
 from lmforge.tokenization.packing import read_blocks
 from lmforge.tokenization.tokenizer import CLS, NUM_SPECIAL, PAD, SEP
 from lmforge.training.batches import ValidationBatches, language_rows

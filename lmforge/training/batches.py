@@ -11,7 +11,7 @@ import numpy as np
 from torch.utils.data import IterableDataset
 
 from lmforge.errors import InputError
-from lmforge.recipe.schema import Pretraining
+from lmforge.recipe.optimization import Pretraining
 from lmforge.tokenization.packing import document_file, read_blocks
 from lmforge.tokenization.tokenizer import load_tokenizer
 from models.objectives import Batch, Objective

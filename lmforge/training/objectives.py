@@ -10,7 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer, models
 
 from lmforge.errors import InputError
-from lmforge.recipe.schema import Finetuning, Pretraining
+from lmforge.recipe.optimization import Finetuning, Pretraining
 from lmforge.tokenization.tokenizer import NUM_SPECIAL, SPECIAL_TOKENS, load_tokenizer
 from models.architectures import Special
 from models.objectives import OBJECTIVES, Objective

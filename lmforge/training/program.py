@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from lmforge.errors import InputError, TrainingError
-from lmforge.recipe.schema import Pretraining
+from lmforge.recipe.optimization import Pretraining
 from lmforge.training.batches import ExampleRows, Rows, TrainingBatches, ValidationBatches, language_rows
 from lmforge.training.callbacks import AtomicCheckpointIO, Checkpoints, Metrics, Progress
 from lmforge.training.checkpoints import newest_checkpoint, step_of

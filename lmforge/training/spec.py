@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lmforge.recipe.schema import Finetuning, Pretraining
+from lmforge.recipe.optimization import Finetuning, Pretraining
 
 
 class TrainingSpec(BaseModel):

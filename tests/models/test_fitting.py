@@ -8,7 +8,8 @@ from typing import get_args
 
 import pytest
 
-from lmforge.recipe.schema import Model, Pretraining
+from lmforge.recipe.optimization import Pretraining
+from lmforge.recipe.schema import Model
 from models.fitting import DECODERS, ENCODER_DECODERS, ENCODERS, misfit
 
 ARCHITECTURES = get_args(Model.model_fields["architecture"].annotation)

@@ -13,7 +13,7 @@ from lmforge.evaluation.classification import answer_baselines, evaluate_classif
 from lmforge.evaluation.comparison import compare_on_test_set
 from lmforge.evaluation.language import evaluate_language_model
 from lmforge.evaluation.predictions import read_predictions
-from lmforge.recipe.schema import Pretraining
+from lmforge.recipe.optimization import Pretraining
 from lmforge.training.objectives import extra_tokens, special_ids
 from models.architectures import build_config, classifier, language_model
 

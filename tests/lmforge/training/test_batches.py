@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lmforge.errors import InputError
-from lmforge.recipe.schema import Finetuning, Pretraining
+from lmforge.recipe.optimization import Finetuning, Pretraining
 from lmforge.tokenization.tokenizer import load_tokenizer
 from lmforge.training.batches import (
     BlockRows,

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from lmforge.recipe.schema import Denoising, Finetuning, Pretraining, Recipe, Tokenizer
+from lmforge.recipe.optimization import Denoising, Finetuning, Pretraining
+from lmforge.recipe.schema import Recipe, Tokenizer
 from lmforge.tokenization.tokenizer import load_tokenizer, train_tokenizer
 from lmforge.training.objectives import extra_tokens, objective_of, special_ids
 from models.objectives import OBJECTIVES
