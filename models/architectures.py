@@ -5,11 +5,9 @@ Every model that is released is a plain `transformers` model.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -33,7 +31,6 @@ __all__ = [
     "classifier",
     "language_model",
     "load_language_model",
-    "prediction_head",
     "released",
 ]
 
@@ -95,12 +92,6 @@ def classifier(
     return model
 
 
-def prediction_head(model: PreTrainedModel) -> Callable[[Tensor], Tensor]:
-    """The map from hidden states `[n, hidden_size]` to logits `[n, vocab_size]`, for chosen positions only."""
-    head: Callable[[Tensor], Tensor] = _HEADS[model.config.model_type](model)
-    return head
-
-
 _LANGUAGE_MODELS: dict[str, Any] = {
     "masked_lm": AutoModelForMaskedLM,
     "contrastive_masked_lm": AutoModelForMaskedLM,
@@ -110,11 +101,4 @@ _LANGUAGE_MODELS: dict[str, Any] = {
     "causal_lm": AutoModelForCausalLM,
     "span_corruption": AutoModelForSeq2SeqLM,
     "denoising": AutoModelForSeq2SeqLM,
-}
-_HEADS: dict[str, Callable[[Any], Callable[[Tensor], Tensor]]] = {
-    "bert": lambda model: model.cls.predictions,
-    "modernbert": lambda model: lambda hidden: model.decoder(model.head(hidden)),
-    "electra": lambda model: lambda hidden: model.generator_lm_head(model.generator_predictions(hidden)),
-    "gpt2": lambda model: model.lm_head,
-    "llama": lambda model: model.lm_head,
 }

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 from transformers import PreTrainedModel
 
-from models.architectures import prediction_head
+from models.heads import prediction_head
 from models.objectives.base import Batch, perplexity
 
 
@@ -19,19 +18,19 @@ class CausalLM:
         return {"input_ids": torch.from_numpy(rows.astype(np.int64))}
 
     def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
-        return self._losses(model, batch).mean()
+        hidden, targets = self._predicting(model, batch)
+        return prediction_head(model).loss(hidden, targets) / max(1, len(targets))
 
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:
-        losses = self._losses(model, batch)
-        return {"loss": losses.sum().item(), "count": float(len(losses))}
+        return prediction_head(model).sums(*self._predicting(model, batch))
 
     def metrics(self, totals: dict[str, float]) -> dict[str, float]:
         loss = totals["loss"] / totals["count"]
-        return {"loss": loss, "perplexity": perplexity(loss)}
+        return {"loss": loss, "perplexity": perplexity(loss), "accuracy": totals["correct"] / totals["count"]}
 
     @staticmethod
-    def _losses(model: PreTrainedModel, batch: Batch) -> Tensor:
+    def _predicting(model: PreTrainedModel, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Hidden states and the tokens that follow them: `[predicted, hidden_size]` and `[predicted]`."""
         ids = batch["input_ids"]
         hidden = model.base_model(input_ids=ids[:, :-1]).last_hidden_state
-        logits = prediction_head(model)(hidden.reshape(-1, hidden.shape[-1]))  # [n * (length - 1), vocab_size]
-        return functional.cross_entropy(logits, ids[:, 1:].reshape(-1), reduction="none")
+        return hidden.flatten(0, 1), ids[:, 1:].flatten()

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from models.architectures import Special, prediction_head
+from models.architectures import Special
+from models.heads import prediction_head
 from models.objectives.base import Batch, perplexity
 from models.objectives.masked_lm import IGNORED, MaskedLM
 
@@ -57,16 +58,14 @@ class ContrastiveMaskedLM:
         return batch | {"attention_mask": torch.from_numpy((ids != self.special.pad).astype(np.int64))}
 
     def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
-        logits, targets, similarity = self._forward(model, batch)
-        return functional.cross_entropy(logits, targets) + self.weight * _contrast(similarity)
+        hidden, targets, similarity = self._forward(model, batch)
+        masked = prediction_head(model).loss(hidden, targets) / max(1, len(targets))
+        return masked + self.weight * _contrast(similarity)
 
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:
-        logits, targets, similarity = self._forward(model, batch)
+        hidden, targets, similarity = self._forward(model, batch)
         found = similarity.argmax(1) == torch.arange(len(similarity))
-        return {
-            "loss": functional.cross_entropy(logits, targets, reduction="sum").item(),
-            "correct": (logits.argmax(-1) == targets).sum().item(),
-            "count": float(len(targets)),
+        return prediction_head(model).sums(hidden, targets) | {
             "contrast": _contrast(similarity).item() * len(similarity),
             "found": found.sum().item(),
             "documents": float(len(similarity)),
@@ -96,7 +95,7 @@ class ContrastiveMaskedLM:
         means = functional.normalize((hidden * weights).sum(1) / weights.sum(1), dim=-1)  # [2 n, hidden_size]
         first, second = means.chunk(2)
         similarity = first @ second.T / self.temperature
-        return prediction_head(model)(hidden[chosen]), batch["labels"][chosen], similarity
+        return hidden[chosen], batch["labels"][chosen], similarity
 
 
 def _contrast(similarity: Tensor) -> Tensor:

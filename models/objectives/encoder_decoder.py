@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from models.heads import prediction_head
 from models.objectives.base import Batch
 from models.objectives.masked_lm import IGNORED
 
@@ -22,13 +22,7 @@ def token_losses(model: PreTrainedModel, batch: Batch) -> tuple[Tensor, Tensor]:
     Both are 0 where the label is ignored; a row's sum of losses is minus the log-probability of its whole target.
     """
     labels = batch["labels"]
-    called: Any = model
-    logits = called(
-        input_ids=batch["input_ids"],
-        attention_mask=batch["attention_mask"],
-        decoder_input_ids=called.prepare_decoder_input_ids_from_labels(labels),
-        use_cache=False,
-    ).logits  # [n, length, vocab_size]
+    logits = prediction_head(model)(_decoded(model, batch))  # [n, length, vocab_size]
     losses = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none", ignore_index=IGNORED)
     return losses.view_as(labels), logits.argmax(-1) == labels
 
@@ -41,5 +35,20 @@ def example_losses(model: PreTrainedModel, batch: Batch) -> Tensor:
 
 def target_loss(model: PreTrainedModel, batch: Batch) -> Tensor:
     """Mean loss of all target tokens of a batch in nats, a scalar, as `transformers` computes it."""
-    losses, _ = token_losses(model, batch)
-    return losses.sum() / torch.clamp((batch["labels"] != IGNORED).sum(), min=1)
+    wanted = batch["labels"] != IGNORED
+    targets = batch["labels"][wanted]
+    return prediction_head(model).loss(_decoded(model, batch)[wanted], targets) / max(1, len(targets))
+
+
+def _decoded(model: PreTrainedModel, batch: Batch) -> Tensor:
+    """What the decoder makes of each place of the target, `[n, length, hidden_size]`."""
+    called: Any = model
+    mask = batch["attention_mask"]
+    encoded = called.get_encoder()(input_ids=batch["input_ids"], attention_mask=mask).last_hidden_state
+    hidden: Tensor = called.get_decoder()(
+        input_ids=called.prepare_decoder_input_ids_from_labels(batch["labels"]),
+        encoder_hidden_states=encoded,
+        encoder_attention_mask=mask,
+        use_cache=False,
+    ).last_hidden_state
+    return hidden

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 from transformers import PreTrainedModel
 
-from models.architectures import Special, prediction_head
+from models.architectures import Special
+from models.heads import prediction_head
 from models.objectives.base import Batch, perplexity
 
 IGNORED = -100
@@ -54,24 +54,20 @@ class MaskedLM:
         return {"input_ids": torch.from_numpy(ids), "labels": torch.from_numpy(labels)}
 
     def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
-        logits, targets = self._predict(model, batch)
+        hidden, targets = self._chosen(model, batch)
         # A small batch may have no chosen position; its mean would not be a number.
-        return functional.cross_entropy(logits, targets, reduction="sum") / max(1, len(targets))
+        return prediction_head(model).loss(hidden, targets) / max(1, len(targets))
 
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:
-        logits, targets = self._predict(model, batch)
-        return {
-            "loss": functional.cross_entropy(logits, targets, reduction="sum").item(),
-            "correct": (logits.argmax(-1) == targets).sum().item(),
-            "count": float(len(targets)),
-        }
+        return prediction_head(model).sums(*self._chosen(model, batch))
 
     def metrics(self, totals: dict[str, float]) -> dict[str, float]:
         loss = totals["loss"] / totals["count"]
         return {"loss": loss, "perplexity": perplexity(loss), "accuracy": totals["correct"] / totals["count"]}
 
     @staticmethod
-    def _predict(model: PreTrainedModel, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _chosen(model: PreTrainedModel, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Hidden states and tokens of the chosen positions: `[chosen, hidden_size]` and `[chosen]`."""
         chosen = batch["labels"] != IGNORED
         hidden = model.base_model(input_ids=batch["input_ids"]).last_hidden_state  # [n, length, hidden_size]
-        return prediction_head(model)(hidden[chosen]), batch["labels"][chosen]
+        return hidden[chosen], batch["labels"][chosen]

@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from models.architectures import Special, prediction_head
+from models.architectures import Special
+from models.heads import prediction_head
 from models.objectives.base import Batch
 from models.objectives.masked_lm import IGNORED, MaskedLM
 

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from models.architectures import Special, prediction_head
+from models.architectures import Special
+from models.heads import prediction_head
 from models.objectives.base import Batch, perplexity
 from models.objectives.masked_lm import IGNORED, MaskedLM
 
@@ -67,16 +68,13 @@ class SegmentPairs(ABC):
         }
 
     def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
-        logits, targets, judged = self._forward(model, batch)
-        masked = functional.cross_entropy(logits, targets, reduction="sum") / max(1, len(targets))
+        hidden, targets, judged = self._forward(model, batch)
+        masked = prediction_head(model).loss(hidden, targets) / max(1, len(targets))
         return masked + functional.cross_entropy(judged, batch["spoilt"])
 
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:
-        logits, targets, judged = self._forward(model, batch)
-        return {
-            "loss": functional.cross_entropy(logits, targets, reduction="sum").item(),
-            "correct": (logits.argmax(-1) == targets).sum().item(),
-            "count": float(len(targets)),
+        hidden, targets, judged = self._forward(model, batch)
+        return prediction_head(model).sums(hidden, targets) | {
             "pair_loss": functional.cross_entropy(judged, batch["spoilt"], reduction="sum").item(),
             "pairs_right": (judged.argmax(-1) == batch["spoilt"]).sum().item(),
             "pairs": float(len(judged)),
@@ -105,5 +103,5 @@ class SegmentPairs(ABC):
         network: Any = model
         inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
         output = network.base_model(**inputs)
-        logits = prediction_head(model)(output.last_hidden_state[chosen])
-        return logits, batch["labels"][chosen], network.cls.seq_relationship(output.pooler_output)  # last: [n, 2]
+        hidden = output.last_hidden_state[chosen]
+        return hidden, batch["labels"][chosen], network.cls.seq_relationship(output.pooler_output)  # last: [n, 2]
