@@ -16,7 +16,7 @@ from lmforge.artifacts.artifact import Artifact
 from lmforge.errors import InputError
 from lmforge.reporting import data_report_charts as charts
 from lmforge.reporting.data_docs import TEMPLATES, format_number
-from lmforge.reporting.data_report_losses import personal_data, rejections, repairs, tags
+from lmforge.reporting.data_report_losses import personal_data, rejections, repairs, tags, unused_columns
 from lmforge.reporting.data_report_mixes import labels, lengths, mixes, tokens
 from lmforge.reporting.data_report_stages import (
     DataStage,
@@ -58,6 +58,7 @@ def data_report(recipe: str, run_id: str, made: Mapping[str, Artifact], reports:
         "repairs": repairs(stages),
         "personal_data": personal_data(stages),
         "tags": tags(stages),
+        "unused_columns": unused_columns(collect) if collect else [],
         "duplicates": duplicates(clean) if clean else None,
         "overlaps": overlaps(clean, labelled) if clean else [],
         "mixes": mixes(collect, clean) if collect else {},

@@ -1,4 +1,4 @@
-"""What the data stages set aside and what they changed: reasons with samples, repairs, personal data and tags.
+"""What the data stages set aside, changed and did not read: reasons with samples, repairs, personal data, columns.
 
 Of personal data only numbers are told. A sample of a rejected record is as masked as the corpus; one of a secret is
 not shown at all.
@@ -13,7 +13,7 @@ from typing import Any
 
 from lmforge.privacy.findings import PLACEHOLDERS
 from lmforge.reporting.data_report_stages import DataStage
-from lmforge.reporting.excerpts import PRIVATE, read_quarantine, shown_rejection
+from lmforge.reporting.excerpts import PRIVATE, presentable, read_quarantine, shown_rejection
 from lmforge.wording import shown
 
 NUM_SAMPLES = 3
@@ -69,6 +69,20 @@ def tags(stages: Sequence[DataStage]) -> dict[str, int]:
         if stage.manifest:
             total.update(stage.manifest.facts.get("tags", {}))
     return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+
+def unused_columns(collect: DataStage) -> list[dict[str, Any]]:
+    """By source and name, the most frequent first: records with a column that the recipe does not name."""
+    found: Mapping[str, Mapping[str, int]] = (
+        collect.manifest.facts.get("unused_columns", {}) if collect.manifest else {}
+    )
+    rows = sorted((path, -number, name) for path, columns in found.items() for name, number in columns.items())
+    paths, names = presentable([path for path, _, _ in rows]), presentable([name for _, _, name in rows])
+    numbers = [-number for _, number, _ in rows]
+    return [
+        {"source": path, "column": name, "number": number}
+        for path, name, number in zip(paths, names, numbers, strict=True)
+    ]
 
 
 def _samples(directory: Path, reasons: Mapping[str, int]) -> dict[str, list[dict[str, str]]]:

@@ -24,7 +24,7 @@ _BIN_STARTS = 2 ** np.arange(24)
 _FACTS = (
     "num_documents", "num_tokens", "num_train_blocks", "num_validation_blocks", "block_length", "vocab_size",
     "vocabulary_used_share", "unknown_share", "bytes_per_token", "long_document_share", "num_special_tokens_in_text",
-    "engine",
+    "train_fill_rate", "engine",
 )  # fmt: skip
 
 

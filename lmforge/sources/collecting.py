@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections import Counter
@@ -21,9 +22,12 @@ from lmforge.hashing import hash_path
 from lmforge.recipe.data import Source
 from lmforge.sharding import Workshop
 from lmforge.sources.units import IDS, REPAIRED, CollectUnit, collect_units
+from lmforge.sources.unused import bounded
 from lmforge.text.records import QuarantineWriter, Rejected
 from lmforge.text.tables import RAW_SCHEMA, open_table, shard_paths
-from lmforge.wording import shown
+from lmforge.wording import listed, shown
+
+logger = logging.getLogger("lmforge.stage")
 
 FILES = "files.json"
 
@@ -32,21 +36,25 @@ def collect(sources: Sequence[Source], out: Path, *, root: Path, workshop: Works
     """Write the raw shards (schema `RAW_SCHEMA`), `quarantine.jsonl` and `files.json` to `out`.
 
     Returns balanced counts and facts. A record without an id is called `source:line`. A second record with the same id
-    is quarantined as duplicate_id. `files.json` names each file with its SHA-256 and numbers of records.
+    is quarantined as duplicate_id. `files.json` names each file with its SHA-256 and numbers of records. The fact
+    `unused_columns` says by source which columns its records have that the recipe does not name; they are logged, too.
     Raises InputError for a file without a usable record, a file that two sources name, and what sources raise.
     """
     units = collect_units(list(_files(sources, root)))
     made = workshop.make(units)
-    listed = list(_listed(units, made))
-    (out / FILES).write_text(json.dumps(listed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    files = list(_listed(units, made))
+    (out / FILES).write_text(json.dumps(files, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     repairs = sum((Counter(artifact.manifest.facts["repairs"]) for artifact in made), Counter[str]())
-    facts = {"num_files": len(listed), "repairs": dict(sorted(repairs.items()))}
+    unused = _unused_columns(units, made)
+    for path, columns in unused.items():
+        logger.info("%s: columns not used: %s", shown(path), listed(columns))
+    facts = {"num_files": len(files), "repairs": dict(sorted(repairs.items())), "unused_columns": unused}
     return _gather(made, out), facts
 
 
 def changes(now: Iterable[dict[str, Any]], then: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
     """What the `files.json` of two runs say: names that arrived, that vanished, and whose content changed."""
-    after, before = ({one["name"]: one["sha256"] for one in listed} for listed in (now, then))
+    after, before = ({one["name"]: one["sha256"] for one in files} for files in (now, then))
     return {
         "arrived": sorted(after.keys() - before.keys()),
         "vanished": sorted(before.keys() - after.keys()),
@@ -72,6 +80,15 @@ def _listed(units: Sequence[CollectUnit], made: Sequence[Artifact]) -> Iterator[
         counted = artifact.manifest.facts["files"]
         for path, name in zip(unit.paths, unit.names, strict=True):
             yield {"name": name, "sha256": hash_path(path), **counted[name]}
+
+
+def _unused_columns(units: Sequence[CollectUnit], made: Sequence[Artifact]) -> dict[str, dict[str, int]]:
+    """By source: how many records have each column that nothing reads; before repeated ids are set aside."""
+    total: dict[str, Counter[str]] = {}
+    for unit, artifact in zip(units, made, strict=True):
+        if found := artifact.manifest.facts["unused_columns"]:
+            total.setdefault(unit.source.path, Counter()).update(found)
+    return {path: dict(sorted(bounded(counts).items())) for path, counts in total.items()}
 
 
 def _gather(units: Sequence[Artifact], out: Path) -> Counts:

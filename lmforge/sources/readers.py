@@ -8,6 +8,7 @@ records; what was written by then must not be published.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from lmforge.errors import InputError
@@ -18,6 +19,7 @@ from lmforge.sources.lines import read_lines, read_whole
 from lmforge.sources.opening import Opened, open_files
 from lmforge.sources.rows import Documents, Row, csv_rows, paragraph_rows, text_rows, whole_row
 from lmforge.sources.tables import arrow_rows, parquet_rows
+from lmforge.sources.unused import unused_columns
 from lmforge.text.markup import page_text
 from lmforge.text.records import Record, Rejected
 from lmforge.wording import shown
@@ -100,6 +102,8 @@ def _records(
     missing = set(columns.wanted)
     found: dict[str, None] = {}
     num_rows = 0
+    shape: AbstractSet[str] = set(columns.wanted)
+    unused: tuple[str, ...] = ()
     has_bom = file.stream.peek(len(_BOM)) == _BOM
     for row in _rows(file, columns, decoder, documents, max_bytes):
         if isinstance(row, Rejected):
@@ -111,7 +115,12 @@ def _records(
             missing -= row.fields.keys()
             if num_rows == _NUM_ROWS_WITHOUT_FIELD:
                 _check_found(missing, list(found), source)
+        if row.fields.keys() != shape:
+            # Most rows have the columns of the row before them.
+            shape, unused = row.fields.keys(), unused_columns(row.fields, columns.wanted)
         record = to_record(row, columns, source, decoder)
+        if isinstance(record, Record) and (row.unused or unused):
+            record = record._replace(unused=row.unused or unused)
         if file.file_format == "html" and isinstance(record, Record):
             record = record._replace(text=page_text(record.text))
         if has_bom and isinstance(record, Record):

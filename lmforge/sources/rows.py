@@ -20,13 +20,17 @@ Documents = Literal["line", "paragraph", "file"]
 
 
 class Row(NamedTuple):
-    """One parsed row: its fields, where it stood, its raw bytes and the code of what was mended in them."""
+    """One parsed row: its fields, where it stood, its raw bytes and the code of what was mended in them.
+
+    unused: columns that stand beside these fields and were not read, as `unused_columns` gives them.
+    """
 
     line: int
     offset: int | None
     content: bytes
     fields: Mapping[str, Any]
     repaired: str = ""
+    unused: tuple[str, ...] = ()
 
     def rejected(self, reason: str, source: str, detail: str = "") -> Rejected:
         """This row as refused."""

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from lmforge.errors import InputError
 from lmforge.sources.fields import Columns, check_header
 from lmforge.sources.rows import Row
+from lmforge.sources.unused import unused_columns
 from lmforge.text.records import Rejected
 from lmforge.wording import shown
 
@@ -48,7 +49,8 @@ def parquet_rows(path: Path, columns: Columns, source: str, max_bytes: int) -> I
         num_bytes = _check_expansion(table.metadata, path.stat().st_size, source)
         batch_rows = max(1, min(_BATCH_ROWS, _BATCH_BYTES * table.metadata.num_rows // num_bytes))
         batches = table.iter_batches(batch_size=batch_rows, columns=columns.wanted, use_threads=False)
-        yield from _rows(batches, columns, source, max_bytes)
+        unused = unused_columns(table.schema_arrow.names, columns.wanted)
+        yield from _rows(batches, columns, unused, source, max_bytes)
 
 
 def arrow_rows(path: Path, columns: Columns, source: str, max_bytes: int) -> Iterator[Row | Rejected]:
@@ -62,17 +64,21 @@ def arrow_rows(path: Path, columns: Columns, source: str, max_bytes: int) -> Ite
         with (pa.ipc.open_file if is_file else pa.ipc.open_stream)(file, options=options) as reader:
             _check_columns(reader.schema, columns, source)
             batches = map(reader.get_batch, range(reader.num_record_batches)) if is_file else iter(reader)
-            yield from _rows(_cut(batches, columns), columns, source, max_bytes)
+            unused = unused_columns(reader.schema.names, columns.wanted)
+            yield from _rows(_cut(batches, columns), columns, unused, source, max_bytes)
 
 
-def _rows(batches: Iterator[pa.RecordBatch], columns: Columns, source: str, max_bytes: int) -> Iterator[Row | Rejected]:
+def _rows(
+    batches: Iterator[pa.RecordBatch], columns: Columns, unused: tuple[str, ...], source: str, max_bytes: int
+) -> Iterator[Row | Rejected]:
     line = 0
     others = [name for name in columns.wanted if name != columns.text]
     for batch in batches:
         values = [_plain(batch.column(name), name, source).to_pylist() for name in others]
         for content, *rest in zip(_contents(batch.column(columns.text)), *values, strict=True):
             line += 1
-            yield _decoded(line, content, dict(zip(others, rest, strict=True)), columns.text, source, max_bytes)
+            row = _decoded(line, content, dict(zip(others, rest, strict=True)), columns.text, source, max_bytes)
+            yield row._replace(unused=unused) if unused and isinstance(row, Row) else row
 
 
 def _cut(batches: Iterator[pa.RecordBatch], columns: Columns) -> Iterator[pa.RecordBatch]:

@@ -20,6 +20,7 @@ from lmforge.dependencies import COLLECTING, COLLECTING_LIBRARIES
 from lmforge.errors import InputError
 from lmforge.hashing import code_fingerprint, hash_path
 from lmforge.recipe.data import Source
+from lmforge.sources.unused import UnusedColumns
 from lmforge.text.records import QuarantineWriter, Record, Rejected, ShardWriter
 from lmforge.text.tables import RAW_SCHEMA
 from lmforge.wording import shown
@@ -53,7 +54,7 @@ class CollectUnit:
         ids: uint64 [num_records, 2], the 128-bit hash of the record's name; repaired: bool [num_records].
         """
         keys, repaired, kinds = bytearray(), bytearray(), Counter[str]()
-        files = {}
+        files, unused = {}, UnusedColumns()
         with ShardWriter(out, RAW_SCHEMA) as shards, QuarantineWriter(out) as quarantine:
             for path, name in zip(self.paths, self.names, strict=True):
                 num_read = 0
@@ -66,6 +67,8 @@ class CollectUnit:
                     keys += xxhash.xxh3_128_digest(item.name.encode())
                     repaired.append(bool(item.repaired))
                     kinds.update([item.repaired] if item.repaired else [])
+                    if item.unused:
+                        unused.add(item.unused)
                     shards.write(_row(item, self.source))
                 files[name] = {"num_records": num_read, "num_quarantined": quarantine.num_written - before}
             reasons = quarantine.reasons
@@ -78,7 +81,8 @@ class CollectUnit:
             quarantined=sum(reasons.values()),
             reasons=reasons,
         )
-        return Outcome(counts, {"files": files, "repairs": dict(sorted(kinds.items()))})
+        facts = {"files": files, "repairs": dict(sorted(kinds.items())), "unused_columns": unused.counts}
+        return Outcome(counts, facts)
 
 
 def collect_units(files: Sequence[tuple[Path, str, Source]]) -> list[CollectUnit]:

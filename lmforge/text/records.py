@@ -36,7 +36,7 @@ class Record(NamedTuple):
     """A document as it was read; `line` counts from 1 (rows of tables, elements of JSON arrays); `id` may be None.
 
     repaired: code of what reading had to mend, empty for nothing. license, language, origin: where the record knows
-    better than its source.
+    better than its source. unused: names of its columns that nothing reads.
     """
 
     text: str
@@ -49,6 +49,7 @@ class Record(NamedTuple):
     license: str | None = None
     language: str | None = None
     origin: str | None = None
+    unused: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -45,11 +45,12 @@ class Quarantines:
 
 @dataclass(frozen=True)
 class Keeps:
-    """The texts come out so, with these repairs and tags counted in the manifest."""
+    """The texts come out so, with these repairs, tags and unused columns counted in the manifest."""
 
     texts: tuple[str, ...]
     repairs: Mapping[str, int] | None = None
     tags: Mapping[str, int] | None = None
+    unused: Mapping[str, int] | None = None
 
 
 Wanted = Stops | Quarantines | Keeps

@@ -46,6 +46,8 @@ def test_a_file(project: Project, case: Case) -> None:
     assert rejected(artifact) == []
     assert tuple(scan(artifact.path).collect()["text"]) == wanted.texts
     assert artifact.manifest.facts["repairs"] == (wanted.repairs or {})
+    if wanted.unused is not None:
+        assert artifact.manifest.facts["unused_columns"] == {case.file: wanted.unused}
 
 
 def test_one_bad_file_of_many_stops_before_anything_of_the_stage_is_seen(project: Project) -> None:

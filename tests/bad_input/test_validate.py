@@ -74,7 +74,7 @@ def test_a_number_that_is_none_or_out_of_range_is_refused(tmp_path: Path, value:
 
 TOKENS = {
     "num_train_blocks": 100, "num_validation_blocks": 10, "num_tokens": 9000, "num_words": 6000, "unknown_share": 0.0,
-    "vocabulary_used_share": 1.0, "vocab_size": 500, "max_token_id": 499,
+    "vocabulary_used_share": 1.0, "vocab_size": 500, "max_token_id": 499, "train_fill_rate": 1.0,
 }  # fmt: skip
 IMPOSSIBLE = {
     "an id beyond the vocabulary": (

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lmforge.reporting.data_report_losses import NUM_SAMPLES, personal_data, rejections, repairs, tags
+from lmforge.reporting.data_report_losses import NUM_SAMPLES, personal_data, rejections, repairs, tags, unused_columns
 from lmforge.reporting.data_report_stages import read_stages
 
 
@@ -59,7 +59,15 @@ def test_tags_are_those_of_the_corpus(stages):
     assert tags(stages) == {"bidi": 1}
 
 
+def test_columns_that_nothing_reads_are_named_and_masked(stages):
+    assert unused_columns(stages[0]) == [
+        {"source": "feed*.jsonl", "column": "url", "number": 15},
+        {"source": "feed*.jsonl", "column": "<b><EMAIL>", "number": 1},
+    ]
+
+
 def test_a_stage_that_was_stopped_lost_nothing(stages):
     stopped = [stage.__class__(stage.name, None, None, None, None, None) for stage in stages]
     assert rejections(stopped) == repairs(stopped) == personal_data(stopped) == []
     assert tags(stopped) == {}
+    assert unused_columns(stopped[0]) == []

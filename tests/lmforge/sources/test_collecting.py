@@ -144,3 +144,28 @@ def test_an_id_that_two_files_use_is_kept_once(root: Path) -> None:
     assert counts.reasons == {"duplicate_id": 2, "invalid_json": 1}
     assert scan(root / "out").collect()["text"].to_list() == ["one text", "two", "a line", "another line", "new"]
     counts.check()
+
+
+def test_columns_that_the_recipe_does_not_name_are_counted_by_source_and_logged_once(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(70):
+        (root / "data" / f"part-{number:02}.jsonl").write_text('{"text": "a", "url": 1}\n{"text": "b", "date": [2]}\n')
+    sources = [*SOURCES, FilesSource(path="data/part-*.jsonl"), FilesSource(path="data/*.csv")]
+    (root / "data" / "c.csv").write_text("text,url\nc,3\n")
+    wanted = {"data/part-*.jsonl": {"date": 70, "url": 70}, "data/*.csv": {"url": 1}}
+    workshop = Workshop(Store(root / "store"))
+    with caplog.at_level("INFO", logger="lmforge.stage"):
+        for out, more in (("one", 0), ("two", 1)):
+            if more:  # a file that arrives; the units of the others are reused
+                (root / "data" / "part-70.jsonl").write_text('{"text": "new", "url": 1, "author": 5}\n')
+                wanted["data/part-*.jsonl"] = {"author": 1, "date": 70, "url": 71}
+            (root / out).mkdir()
+            facts = collect_with(sources, root / out, root=root, workshop=workshop)[1]
+            assert facts["unused_columns"] == wanted
+    assert [record.getMessage() for record in caplog.records if "columns" in record.getMessage()] == [
+        "data/part-*.jsonl: columns not used: date, url",
+        "data/*.csv: columns not used: url",
+        "data/part-*.jsonl: columns not used: author, date, url",
+        "data/*.csv: columns not used: url",
+    ]

@@ -38,6 +38,7 @@ def test_rows_become_records_and_empty_ones_are_rejected(root):
     first, empty, third, _ = items(root, source("plain", group="stars"))
     name = "plain/data-00000-of-00001.arrow"
     assert first == Record("one text", name, 1, "a", group="1")
+    assert {item.unused for item in items(root, source("plain")) if isinstance(item, Record)} == {("stars",)}
     assert (empty.reason, empty.source, empty.line) == ("missing_text", name, 2)
     assert third.line == 3
 

@@ -49,9 +49,9 @@ def test_rows_hold_the_wanted_fields_and_count_from_one(kind: str, tmp_path: Pat
     table = pa.table({"text": ["one", "two", "three"], "n": [1, None, 3], "other": [[1], [], None]})
     rows = _rows(kind, table, tmp_path, Columns(id="n"))
     assert rows == [
-        Row(1, None, b"one", {"text": "one", "n": 1}),
-        Row(2, None, b"two", {"text": "two", "n": None}),
-        Row(3, None, b"three", {"text": "three", "n": 3}),
+        Row(1, None, b"one", {"text": "one", "n": 1}, unused=("other",)),
+        Row(2, None, b"two", {"text": "two", "n": None}, unused=("other",)),
+        Row(3, None, b"three", {"text": "three", "n": 3}, unused=("other",)),
     ]
 
 
