@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 QUICKSTART := recipes/quickstart.yaml
 
-.PHONY: help run test test-all check format bench bench-corpus up down lock clean
+.PHONY: help run test test-all check format bench bench-corpus bench-training up down lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
@@ -44,6 +44,9 @@ bench: $(INSTALLED) ## measure pre-training against training from scratch, over 
 
 bench-corpus: $(INSTALLED) ## measure the data stages against other libraries (PEER_PYTHON: who has them), 1 M documents
 	@$(BIN)/python benchmarks/bench_corpus.py $(if $(PEER_PYTHON),--peer-python $(PEER_PYTHON))
+
+bench-training: $(INSTALLED) ## measure training against other loops (PEER_PYTHON: who has accelerate), 20 minutes
+	@$(BIN)/python benchmarks/bench_training.py $(if $(PEER_PYTHON),--peer-python $(PEER_PYTHON))
 
 up: $(INSTALLED) ## start Prefect, a worker and the MLflow pages
 	@$(BIN)/lmforge up

@@ -20,6 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
 LIBRARIES = ("polars", "numpy", "pyarrow", "tokenizers", "tokie", "rensa", "xxhash", "great-expectations", "datasets")
+TITLE = "From files to tokens: speed and memory against other libraries"
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,10 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def versions() -> dict[str, str | None]:
+def versions(libraries: Iterable[str] = LIBRARIES) -> dict[str, str | None]:
     """Of Python and of the libraries that decide the speed; None for one that is not installed."""
     found: dict[str, str | None] = {"python": platform.python_version()}
-    for name in LIBRARIES:
+    for name in libraries:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -120,15 +121,15 @@ def commit() -> str:
     return found.stdout.strip() or "unknown"
 
 
-def write(report: dict[str, Any], body: str) -> Path:
-    """Write `results/corpus_<hardware>_<yyyymm>.md`; return its path."""
+def write(report: dict[str, Any], body: str, what: str = "corpus", title: str = TITLE) -> Path:
+    """Write `results/<what>_<hardware>_<yyyymm>.md`; return its path."""
     machine, used = report["hardware"], report["versions"]
     word = re.search(r"xeon|epyc|ryzen|core|graviton|apple", machine["processor"].lower())
     name = f"{word.group() if word else machine['machine']}{machine['num_cpus']}"
     installed = ", ".join(f"{library} {number}" for library, number in used.items() if number)
     peers = ", ".join(f"{peer} {number}" for peer, number in report["peers"].items() if number)
     lines = [
-        "# From files to tokens: speed and memory against other libraries",
+        f"# {title}",
         "",
         f"Command: `{report['command']}`, commit `{report['commit']}`.",
         f"Versions: {installed}. Peers: {peers or 'none'}.",
@@ -138,6 +139,6 @@ def write(report: dict[str, Any], body: str) -> Path:
         body,
     ]
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"corpus_{name}_{date.today():%Y%m}.md"
+    path = RESULTS / f"{what}_{name}_{date.today():%Y%m}.md"
     path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     return path

@@ -15,7 +15,7 @@ def tokenized_corpus(**thresholds: Any) -> Suite:
     """Return the suite over the facts of the tokenize stage; it judges no table. thresholds: `TokenizedPromises`.
 
     Needs the facts num_train_blocks, num_validation_blocks, num_tokens, num_words, unknown_share,
-    vocabulary_used_share, vocab_size and max_token_id.
+    vocabulary_used_share, vocab_size, max_token_id and train_fill_rate.
     """
     promises = TokenizedPromises(**thresholds)
     blocks = promises.min_blocks
@@ -35,6 +35,10 @@ def tokenized_corpus(**thresholds: Any) -> Suite:
             bounded("num_tokens", "number of tokens", minimum=1),
             *_vocabulary(promises),
             bounded("num_ids_above_largest", "ids of the vocabulary above the largest id in the blocks", minimum=0),
+            # What is padding costs as much time as text.
+            bounded(
+                "train_fill_rate", "filled share of rows", minimum=promises.min_fill_rate, key=KEY + "min_fill_rate"
+            ),
             *compared(KEY, "tokens", promises),
         ),
         warn=promises.warn,

@@ -7,16 +7,19 @@ of the libraries that compute its result; never on times or places.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from lmforge.artifacts.store import Request
 from lmforge.dependencies import CLEANING, CLEANING_LIBRARIES, COLLECTING, COLLECTING_LIBRARIES
-from lmforge.hashing import code_fingerprint, hash_path
+from lmforge.hashing import code_fingerprint, hash_file, hash_path
 from lmforge.paths import expand
 from lmforge.recipe.data import Corpus, LabelledData
 from lmforge.recipe.schema import Recipe, Task
 from lmforge.sources.base import SourceBase, source_name
+from lmforge.starting import CONFIG, TOKENIZER, Start
 
 TRAINING = ("lmforge.training", "models")
 # Suites share how they measure, so all of them count for each.
@@ -28,7 +31,8 @@ TRAINING_LIBRARIES = ("torch", "transformers", "pytorch-lightning")
 class Stage(NamedTuple):
     """One step of the chain. `inputs` maps a role to the stage that fills it.
 
-    files: paths or globs in the project that it reads; sources: kinds of text, which know their files themselves.
+    files: paths or globs in the project that it reads; sources: kinds of text, which know their files themselves;
+    given: files by role, wherever they are, of a model that the run starts from.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Stage(NamedTuple):
     libraries: tuple[str, ...]
     files: tuple[str, ...] = ()
     sources: tuple[SourceBase, ...] = ()
+    given: Mapping[str, Path] = MappingProxyType({})
 
     def paths(self, root: Path) -> list[Path]:
         """The files of the project that the stage reads.
@@ -55,16 +60,20 @@ class Stage(NamedTuple):
         """The store's request, given the fingerprints of the input stages by stage name."""
         inputs = {role: fingerprints[stage] for role, stage in self.inputs.items()}
         inputs.update({f"file:{source_name(path, root)}": hash_path(path) for path in self.paths(root)})
+        inputs.update({role: hash_file(path) for role, path in self.given.items()})
         return Request(self.name, self.kind, self.config, inputs, code_fingerprint(self.code, self.libraries))
 
 
-def stages(recipe: Recipe) -> dict[str, Stage]:
-    """The stages of a recipe that leave an artifact, by name, in an order in which they can run."""
+def stages(recipe: Recipe, start: Start | None = None) -> dict[str, Stage]:
+    """The stages of a recipe that leave an artifact, by name, in an order in which they can run.
+
+    start: what `model.from` names; without it the stages are known, but not what those that read it are made of.
+    """
     chain = [_label_stage(recipe, task) for task in recipe.tasks]
     if recipe.corpus:
-        chain += _language_stages(recipe, recipe.corpus)
+        chain += _language_stages(recipe, recipe.corpus, start)
     for task in recipe.tasks:
-        chain += _task_stages(recipe, task)
+        chain += _task_stages(recipe, task, start)
     return {stage.name: stage for stage in chain}
 
 
@@ -87,7 +96,7 @@ def _label_stage(recipe: Recipe, task: Task) -> Stage:
     )
 
 
-def _language_stages(recipe: Recipe, corpus: Corpus) -> list[Stage]:
+def _language_stages(recipe: Recipe, corpus: Corpus, start: Start | None) -> list[Stage]:
     """From raw documents to a base model. The labelled sets guard the clean corpus against text of the test sets."""
     promises = recipe.expectations
     collect = {"sources": [_dump(source) for source in corpus.sources], "expectations": _dump(promises.raw_corpus)}
@@ -96,8 +105,8 @@ def _language_stages(recipe: Recipe, corpus: Corpus) -> list[Stage]:
     guards = {f"label-{task.name}": f"label-{task.name}" for task in recipe.tasks}
     length = recipe.pretraining.max_seq_length
     tokens = {
-        # Which engine encodes changes no id.
-        "tokenizer": recipe.tokenizer.model_dump(mode="json", exclude={"engine"}),
+        # Which engine encodes changes no id. A model that is started from has its own tokenizer.
+        "tokenizer": None if start else recipe.tokenizer.model_dump(mode="json", exclude={"engine"}),
         "max_seq_length": length,
         "expectations": _dump(promises.tokenized_corpus),
     }
@@ -113,10 +122,14 @@ def _language_stages(recipe: Recipe, corpus: Corpus) -> list[Stage]:
         Stage(
             "tokenize", "tokens", tokens, {"clean_corpus": "clean"},
             ("lmforge.tokenization", SUITES), ("tokenizers", "transformers"),
+            given={"start:tokenizer": start.directory / TOKENIZER} if start else {},
         ),
     ]  # fmt: skip
     pretrain = {"seed": recipe.seed, "model": _dump(recipe.model), "pretraining": _dump(recipe.pretraining)}
-    chain.append(Stage("pretrain", "base_model", pretrain, {"tokens": "tokenize"}, TRAINING, TRAINING_LIBRARIES))
+    given = start.files() | start.replayed_files() if start else {}
+    chain.append(
+        Stage("pretrain", "base_model", pretrain, {"tokens": "tokenize"}, TRAINING, TRAINING_LIBRARIES, given=given)
+    )
     if recipe.pretraining.predicts_text:
         measured = {"base_model": "pretrain", "tokens": "tokenize"}
         config = {"pretraining": _dump(recipe.pretraining), "seed": recipe.seed}
@@ -125,21 +138,24 @@ def _language_stages(recipe: Recipe, corpus: Corpus) -> list[Stage]:
     return chain
 
 
-def _task_stages(recipe: Recipe, task: Task) -> list[Stage]:
+def _task_stages(recipe: Recipe, task: Task, start: Start | None) -> list[Stage]:
     name, labelled = task.name, {"labelled": f"label-{task.name}"}
     settings = {"seed": recipe.seed, "finetuning": _dump(task.finetuning)}
-    start = {"base_model": "pretrain"} if recipe.corpus else {}
-    files = (f"{recipe.model.start_from}/*",) if recipe.model.start_from else ()
+    base = {"base_model": "pretrain"} if recipe.corpus else {}
+    given = start.files() if start and not recipe.corpus else {}
     measured = {"model": f"finetune-{name}", "baselines": f"baselines-{name}", **labelled}
     floor = {"seed": recipe.seed, "baselines": _dump(task.baselines)}
     floors = ("lmforge.evaluation.baselines",)
     chain = [
         Stage(f"baselines-{name}", "baselines", floor, labelled, floors, ("scikit-learn", "snowballstemmer")),
-        Stage(f"finetune-{name}", "task_model", settings, start | labelled, TRAINING, TRAINING_LIBRARIES, files),
+        Stage(f"finetune-{name}", "task_model", settings, base | labelled, TRAINING, TRAINING_LIBRARIES, given=given),
     ]
     if recipe.corpus and task.finetuning.scratch_baseline:
         scratch, inputs = {**settings, "model": _dump(recipe.model)}, {"tokens": "tokenize"} | labelled
-        chain.append(Stage(f"scratch-{name}", "task_model", scratch, inputs, TRAINING, TRAINING_LIBRARIES))
+        network = {"start:config": start.directory / CONFIG} if start else {}
+        chain.append(
+            Stage(f"scratch-{name}", "task_model", scratch, inputs, TRAINING, TRAINING_LIBRARIES, given=network)
+        )
         measured["scratch"] = f"scratch-{name}"
     config = {
         "metric": task.metric,

@@ -10,6 +10,7 @@ from lmforge.explaining import REUSED, why_run
 from lmforge.home import Home
 from lmforge.pipeline import stages
 from lmforge.recipe import Recipe
+from lmforge.starting import Start
 
 
 class PlannedStage(NamedTuple):
@@ -21,13 +22,14 @@ class PlannedStage(NamedTuple):
     key: str | None
 
 
-def plan_stages(recipe: Recipe, home: Home) -> list[PlannedStage]:
+def plan_stages(recipe: Recipe, home: Home, start: Start | None = None) -> list[PlannedStage]:
     """Every stage in order. A stage behind one that has to run is to run too: its input is not known yet.
 
-    It may turn out to be cached all the same, when the new input has the old content.
+    It may turn out to be cached all the same, when the new input has the old content. start: what the recipe starts
+    from, as `tasks.starting` finds it.
     """
     store, known, rows = Store(home.store), dict[str, str](), list[PlannedStage]()
-    for stage in stages(recipe).values():
+    for stage in stages(recipe, start).values():
         waiting = [name for name in stage.inputs.values() if name not in known]
         if waiting:
             rows.append(PlannedStage(stage.name, False, f"after {', '.join(waiting)}", None))

@@ -30,6 +30,7 @@ __all__ = [
     "build_config",
     "classifier",
     "language_model",
+    "language_model_class",
     "load_language_model",
     "released",
 ]
@@ -49,6 +50,11 @@ def language_model(
         return DiscriminatorWithGenerator(config, generator_share)
     model: PreTrainedModel = _LANGUAGE_MODELS[objective].from_config(config)
     return model
+
+
+def language_model_class(objective: str) -> Any:
+    """The class of transformers, by architecture, whose networks have the head for an objective."""
+    return _LANGUAGE_MODELS[objective]
 
 
 def load_language_model(objective: str, directory: Path) -> PreTrainedModel:

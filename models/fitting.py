@@ -5,6 +5,8 @@ It imports nothing, so that a recipe is checked without loading torch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 ENCODERS = ("bert", "modernbert", "electra")
 DECODERS = ("gpt2", "llama")
 ENCODER_DECODERS = ("t5", "bart")
@@ -22,6 +24,7 @@ _FITTING = {
     "denoising": ENCODER_DECODERS,
     "sequence_classification": (*ENCODERS, *DECODERS, *ENCODER_DECODERS),
 }
+_JUDGING = ("next_sentence", "sentence_order")
 
 
 def misfit(objective: str, architecture: str) -> str | None:
@@ -34,3 +37,20 @@ def misfit(objective: str, architecture: str) -> str | None:
         f"architecture {architecture} does not fit objective {objective}: use {' or '.join(fitting)} for it, "
         f"or with {architecture} {' or '.join(learned)}"
     )
+
+
+def clash(objectives: Sequence[str]) -> str | None:
+    """Why one network cannot learn all these objectives in one run; None when it can."""
+    if "replaced_token_detection" in objectives and len(objectives) > 1:
+        return "replaced_token_detection trains two networks and mixes with no other objective: leave `mixture` out"
+    for one in objectives:
+        if not set(_FITTING[one]) & set(_FITTING[objectives[0]]):
+            fitting = [name for name, fits in _FITTING.items() if set(fits) & set(_FITTING[objectives[0]])]
+            mixable = [name for name in fitting if name not in ("replaced_token_detection", "sequence_classification")]
+            return f"no architecture learns both {objectives[0]} and {one}; with it mix {' or '.join(mixable)}"
+    return None
+
+
+def network_of(objectives: Sequence[str]) -> str:
+    """Of the objectives of one run, the one whose network has the heads of all: judging pairs takes a head more."""
+    return next((one for one in objectives if one in _JUDGING), objectives[0])

@@ -3,12 +3,12 @@
 It has no validation_step: Lightning forgets a validation that was due when a run stops between a step and its
 validation, so the training program validates as a part of the step. Randomness is a function of (seed, step): dropout
 is reseeded before every step, so a resumed run draws what the whole run would have drawn, without any generator state.
+One batch is one step, also where its rows go through the network in parts: Lightning's own accumulation counts parts
+as batches, and a checkpoint could fall between two of them.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,21 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from models.memory import split
 from models.objectives.base import Batch, Objective
+from models.schedules import SCHEDULES
+
+__all__ = ["SCHEDULES", "LanguageModule", "parameter_groups"]
 
 
 class LanguageModule(pl.LightningModule):
-    """Trains `model` on `objective`."""
+    """Trains `model` on `objective`.
+
+    micro_batch_size: rows of a batch that go through the network at a time; None for all.
+    position: how far along the schedule the run is, in steps, where another end than max_steps is nearer.
+    gradient_norm: of the last step, before clipping; None when its loss or gradient was not finite, and then the
+    optimizer saw no gradient and left weights and moments as they were. `step_loss` is the loss of that step.
+    """
 
     def __init__(
         self,
@@ -35,6 +45,7 @@ class LanguageModule(pl.LightningModule):
         weight_decay: float,
         betas: tuple[float, float],
         seed: int,
+        micro_batch_size: int | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -43,20 +54,63 @@ class LanguageModule(pl.LightningModule):
         self.weight_decay = weight_decay
         self.betas = betas
         self.seed = seed
+        self.micro_batch_size = micro_batch_size
         self.factor = SCHEDULES[schedule](warmup_steps, max_steps)
+        self.position = 0.0
+        self.step_loss = 0.0
+        self.gradient_norm: float | None = 0.0
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        torch.manual_seed(int(np.random.SeedSequence([self.seed, self.global_step]).generate_state(1)[0]))
+        torch.manual_seed(
+            int(np.random.SeedSequence([self.seed, self.global_step, self.global_rank]).generate_state(1)[0])
+        )
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        return self.objective.loss(self.model, batch)
+        """The mean loss of the batch; its graph is that of the last part, the others' gradients are already there."""
+        if self.micro_batch_size is None:
+            return self._noted(self.objective.loss(self.model, batch))
+        self.zero_grad()
+        *parts, last = split(batch, self.micro_batch_size)
+        counts = self.objective.counts(batch)
+        done = 0.0
+        for part in parts:
+            loss = self.objective.loss(self.model, part, counts)
+            done += float(loss.detach())
+            self.trainer.strategy.backward(loss, None)
+        return self._noted(self.objective.loss(self.model, last, counts) + done)
+
+    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer) -> None:
+        # Lightning clears gradients after training_step, which has made some of them when the batch goes in parts.
+        if self.micro_batch_size is None:
+            optimizer.zero_grad()
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        norm = float(nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val or float("inf")))
+        if np.isfinite(norm) and np.isfinite(self.step_loss):
+            self.gradient_norm = norm
+            return
+        self.gradient_norm = None
+        # AdamW passes over weights without a gradient, decay included; Lightning still counts the step.
+        self.zero_grad()
 
     def configure_optimizers(self) -> dict[str, Any]:
         decayed, others = parameter_groups(self.model)
         groups = [{"params": decayed, "weight_decay": self.weight_decay}, {"params": others, "weight_decay": 0.0}]
         optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, betas=self.betas, fused=True)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.factor)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.factor(max(step, self.position)))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _noted(self, loss: Tensor) -> Tensor:
+        # Of all processes, each of which has the loss of its rows; all must judge alike whether it is finite.
+        alone = self._trainer is None or self.trainer.world_size == 1
+        whole = loss.detach() if alone else self.trainer.strategy.reduce(loss.detach(), reduce_op="mean")
+        self.step_loss = float(whole)
+        return loss
 
 
 def parameter_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
@@ -69,37 +123,3 @@ def parameter_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Para
     decayed = [weight for weight in trained if weight.ndim >= 2 and id(weight) not in embeddings]
     chosen = {id(weight) for weight in decayed}
     return decayed, [weight for weight in trained if id(weight) not in chosen]
-
-
-def _linear(warmup: int, total: int) -> Callable[[int], float]:
-    return lambda step: min(_warm(step, warmup), max(0.0, (total - step) / max(1, total - warmup)))
-
-
-def _cosine(warmup: int, total: int) -> Callable[[int], float]:
-    def factor(step: int) -> float:
-        progress = min(1.0, max(0, step - warmup) / max(1, total - warmup))
-        return _warm(step, warmup) * 0.5 * (1 + math.cos(math.pi * progress))
-
-    return factor
-
-
-def _trapezoid(warmup: int, total: int) -> Callable[[int], float]:
-    # Hägele et al. 2024 (section 3): constant, then linear to zero over the last fifth.
-    cooldown = max(1, total // 5)
-    return lambda step: min(_warm(step, warmup), max(0.0, (total - step) / cooldown))
-
-
-def _constant(warmup: int, total: int) -> Callable[[int], float]:
-    return lambda step: _warm(step, warmup)
-
-
-def _warm(step: int, warmup: int) -> float:
-    return min(1.0, (step + 1) / max(1, warmup))
-
-
-SCHEDULES: dict[str, Callable[[int, int], Callable[[int], float]]] = {
-    "linear": _linear,
-    "cosine": _cosine,
-    "trapezoid": _trapezoid,
-    "constant": _constant,
-}

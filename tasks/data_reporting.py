@@ -18,7 +18,7 @@ from lmforge.artifacts.artifact import MANIFEST
 from lmforge.artifacts.store import verify
 from lmforge.errors import InputError
 from lmforge.home import Home
-from lmforge.recipe import load_recipe
+from lmforge.recipe import Recipe, load_recipe
 from lmforge.wording import shown
 from tasks import tracking
 from tasks.context import JOURNAL, Run, StageRecord
@@ -61,7 +61,7 @@ def find_data(home: Home, named: str | None = None) -> DataRun:
     """
     from tasks.comparing import find_run
 
-    path = Path(named) if named and (named.endswith((".yaml", ".yml")) or Path(named).is_file()) else None
+    path = _recipe_file(named)
     wanted = load_recipe(path).name if path else named or "latest"
     again = f"lmforge run {shown(named)}" if path and named else "lmforge run RECIPE"
     try:
@@ -77,6 +77,20 @@ def find_data(home: Home, named: str | None = None) -> DataRun:
     if not directory.is_dir():
         raise InputError(f"run {run_id} of {shown(recipe)} was not made in {home.path}; its data are not here")
     return DataRun(recipe, run_id, directory, _verified(directory, again))
+
+
+def recipe_of(home: Home, found: DataRun, named: str | None) -> Recipe:
+    """The recipe as its file stands now, where `named` is one; else as the run had it."""
+    if path := _recipe_file(named):
+        return load_recipe(path)
+    import mlflow
+
+    tracking.client(home)
+    return Recipe.model_validate(mlflow.artifacts.load_dict(f"runs:/{found.run_id}/recipe.json"))
+
+
+def _recipe_file(named: str | None) -> Path | None:
+    return Path(named) if named and (named.endswith((".yaml", ".yml")) or Path(named).is_file()) else None
 
 
 def write_page(found: DataRun, target: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State
 from lmforge.artifacts import Artifact, Counts
 from lmforge.artifacts.store import Outcome
 from lmforge.recipe.schema import Task
-from tasks import tracking
+from tasks import forwarding, tracking
 from tasks.context import Run
 from tasks.stage import make, stage_task
 
@@ -32,6 +32,9 @@ def evaluate_language(run: Run, base: Artifact, tokens: Artifact) -> State[Artif
         with tracking.nested_run(run, "evaluate-language", "evaluate") as child:
             tracking.log_metrics(run.home, child, [values])
             tracking.log_files(run.home, child, [out / "loss.png"], "figures")
+        # The curve of the training itself gets the floors, too: they are known only now.
+        if forwarding.has_run(run.home, trained := str(base.manifest.facts.get("mlflow_run_id"))):
+            tracking.log_files(run.home, trained, [out / "loss.png"], "figures")
         return Outcome(facts=result | {"mlflow_run_id": child})
 
     return make(run, "evaluate-language", {"pretrain": base, "tokenize": tokens}, build)

@@ -11,7 +11,6 @@ from lmforge.artifacts import Artifact
 from lmforge.artifacts.store import Outcome
 from lmforge.recipe.schema import Task
 from lmforge.training.spec import TrainingSpec
-from tasks import tracking
 from tasks.context import Run
 from tasks.stage import make, stage_task
 from tasks.training import num_threads, train
@@ -19,8 +18,8 @@ from tasks.training import num_threads, train
 
 @stage_task
 def finetune_model(run: Run, task: Task, labelled: Artifact, base: Artifact | None) -> State[Artifact]:
-    """The task model from `base`, or from the directory that the recipe's `model.from` names."""
-    start = base.path / "model" if base else run.home.project / str(run.recipe.model.start_from)
+    """The task model from `base`, or from what the recipe's `model.from` names."""
+    start = base.path / "model" if base else _given(run)
 
     def build(out: Path) -> Outcome:
         return _finetune(run, task, f"finetune-{task.name}", labelled, out, tokenizer=start, start=start)
@@ -52,13 +51,19 @@ def _finetune(
         tokenizer=tokenizer,
         data=labelled.path,
         start=start,
+        network=None if start or run.start is None else run.start.directory,
         objective=task.kind,
         settings=task.finetuning,
         labels=tuple(json.loads((labelled.path / "labels.json").read_text(encoding="utf-8"))),
         num_threads=num_threads(),
         run_dir=run.training_directory(stage, out.name),
         model_dir=out / "model",
+        probes=run.home.path / "probes.json",
     )
-    facts = train(run, spec, "finetune" if start else "scratch")
-    tracking.log_dataset(run.home, facts["mlflow_run_id"], labelled, f"{task.name} examples", "training")
+    facts = train(run, spec, "finetune" if start else "scratch", {f"{task.name} examples": labelled})
     return Outcome(facts=facts)
+
+
+def _given(run: Run) -> Path:
+    assert run.start is not None, "a recipe without a corpus starts from a model"
+    return run.start.directory

@@ -1,4 +1,4 @@
-"""Stage `pretrain`: learn the language from token blocks."""
+"""Stage `pretrain`: learn the language from token blocks, with new weights or those of a model to go on from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from prefect.client.schemas.objects import State
 from lmforge.artifacts import Artifact
 from lmforge.artifacts.store import Outcome
 from lmforge.training.spec import TrainingSpec
-from tasks import tracking
 from tasks.context import Run
 from tasks.stage import make, stage_task
 from tasks.training import num_threads, train
@@ -28,14 +27,16 @@ def pretrain_model(run: Run, tokens: Artifact) -> State[Artifact]:
             size=recipe.model.size,
             tokenizer=tokens.path / "tokenizer",
             data=tokens.path,
+            start=run.start.directory if run.start else None,
+            replay=run.start.replay if run.start else None,
             objective=recipe.pretraining.objective,
             settings=recipe.pretraining,
             num_threads=num_threads(),
             run_dir=run.training_directory("pretrain", out.name),
             model_dir=out / "model",
+            probes=run.home.path / "probes.json",
         )
-        facts = train(run, spec, "pretrain")
-        tracking.log_dataset(run.home, facts["mlflow_run_id"], tokens, "token blocks", "training")
+        facts = train(run, spec, "pretrain", {"token blocks": tokens})
         return Outcome(facts=facts)
 
     return make(run, "pretrain", {"tokenize": tokens}, build)

@@ -15,7 +15,7 @@ from tasks.stage import make, stage_task
 
 @stage_task
 def tokenize_corpus(run: Run, clean: Artifact) -> State[Artifact]:
-    """The tokenizer and the blocks of both splits."""
+    """The tokenizer, learned or that of the model that is started from, and the blocks of both splits."""
 
     def build(out: Path) -> Outcome:
         from expectations.tokenized_corpus import tokenized_corpus
@@ -24,8 +24,13 @@ def tokenize_corpus(run: Run, clean: Artifact) -> State[Artifact]:
 
         length = run.recipe.pretraining.max_seq_length
         with sharded(run) as workshop:
-            counts, facts = tokenize(clean.path, out, run.recipe.tokenizer, length, workshop)
-        suite = tokenized_corpus(**run.recipe.expectations.tokenized_corpus.model_dump())
+            start = run.start.directory if run.start else None
+            counts, facts = tokenize(clean.path, out, run.recipe.tokenizer, length, workshop, start)
+        thresholds = run.recipe.expectations.tokenized_corpus.model_dump()
+        if run.start:
+            # How much of a vocabulary that was learned elsewhere occurs here is nobody's promise.
+            thresholds["warn"] = (*thresholds["warn"], "min_vocabulary_used")
+        suite = tokenized_corpus(**thresholds)
         numbers = {name: value for name, value in facts.items() if isinstance(value, int | float)}
         judged = gate(run, "tokenize", suite, None, out, numbers)
         return Outcome(counts, facts | {"warnings": judged.num_warnings})

@@ -14,16 +14,19 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import lmforge
+from lmforge.artifacts import Artifact
 from lmforge.errors import InputError, TrainingError
 from lmforge.training.checkpoints import newest_checkpoint, step_of
+from lmforge.training.claiming import claimed
 from lmforge.training.metrics import drop_after
 from lmforge.training.spec import TrainingSpec
 from lmforge.training.stopping import PARENT
-from tasks import tracking
+from tasks import forwarding
 from tasks.context import Run
 
 logger = logging.getLogger("lmforge.training")
@@ -35,42 +38,47 @@ NUM_KEPT_LINES = 30
 SPEC_FILE = "spec.json"
 
 
-def train(run: Run, spec: TrainingSpec, kind: str) -> dict[str, Any]:
+def train(run: Run, spec: TrainingSpec, kind: str, data: Mapping[str, Artifact] | None = None) -> dict[str, Any]:
     """Run one training program to its end; returns its result.json and the id of its MLflow run.
 
+    data: what it learns from, by the names that MLflow shows. MLflow may be away while it trains, not before.
     Raises TrainingError, or InputError for exit code 2, with the last lines that the program printed.
     """
     spec.run_dir.mkdir(parents=True, exist_ok=True)
     spec_file = spec.run_dir / SPEC_FILE
     spec_file.write_text(spec.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    # The program will measure again what came after its checkpoint; forwarded now, those steps would be there twice.
-    drop_after(spec.metrics_file, step_of(newest_checkpoint(spec.checkpoints)))
+    # A program that lost its pipeline may still write; once it has ended its last checkpoint is known.
+    with claimed(spec.run_dir):
+        # The program will measure again what came after it; forwarded now, those steps would be there twice.
+        drop_after(spec.metrics_file, step_of(newest_checkpoint(spec.checkpoints)))
     settings = spec.settings.model_dump(mode="json") | {"seed": spec.seed, "num_threads": spec.num_threads}
-    with tracking.nested_run(run, spec.name, kind, **{"lmforge.start": str(spec.start or "new weights")}) as child:
-        tracking.log_params(run.home, child, settings)
-        forwarder = tracking.MetricsForwarder(run.home, child, spec.metrics_file)
+    tags = {"lmforge.kind": kind, "lmforge.start": str(spec.start or "new weights")}
+    with forwarding.training_run(run, spec.run_dir, spec.name, tags, settings, data or {}) as forwarder:
         _follow([sys.executable, "-m", "lmforge.training", str(spec_file)], forwarder)
         result: dict[str, Any] = json.loads(spec.result_file.read_text(encoding="utf-8"))
+        _draw(spec)
         _keep_logs(spec)
-        tracking.log_files(run.home, child, [_draw(spec)], "figures")
-    return result | {"mlflow_run_id": child}
+    return result | {"mlflow_run_id": forwarder.run_id}
 
 
 def _keep_logs(spec: TrainingSpec) -> None:
     """Copy what was measured beside the model; `logs` holds wall times, so it does not enter the fingerprint."""
     logs = spec.model_dir.parent / "logs"
     logs.mkdir(exist_ok=True)
-    for path in (spec.run_dir / SPEC_FILE, spec.metrics_file, spec.result_file):
+    always = (spec.run_dir / SPEC_FILE, spec.metrics_file, spec.result_file, spec.execution_file)
+    for path in (*always, *_where_asked_for(spec)):
         shutil.copy(path, logs / path.name)
 
 
-def _draw(spec: TrainingSpec) -> Path:
+def _where_asked_for(spec: TrainingSpec) -> list[Path]:
+    return [path for path in (spec.skipped_file, spec.learning_rate_file) if path.is_file()]
+
+
+def _draw(spec: TrainingSpec) -> None:
     # Imports torch, which the process of a flow needs for nothing else.
     from lmforge.evaluation.language import draw_loss
 
-    figure = spec.run_dir / "loss.png"
-    draw_loss(spec.metrics_file, {}, figure)
-    return figure
+    draw_loss(spec.metrics_file, {}, spec.run_dir / "loss.png")
 
 
 def num_threads() -> int:
@@ -78,7 +86,7 @@ def num_threads() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _follow(command: list[str], forwarder: tracking.MetricsForwarder) -> None:
+def _follow(command: list[str], forwarder: forwarding.Forwarder) -> None:
     """Run the command in a session of its own, so that a Ctrl-C reaches it once and through us."""
     on_terminal = sys.stderr.isatty()
     ours = str(Path(lmforge.__file__).parent.parent)

@@ -20,6 +20,7 @@ from filelock import FileLock
 from lmforge import __version__
 from lmforge.artifacts.artifact import MANIFEST, Artifact, Counts, Manifest
 from lmforge.errors import InputError, IntegrityError
+from lmforge.faults import point
 from lmforge.hashing import hash_file, hash_value, short
 from lmforge.wording import listed
 
@@ -108,6 +109,7 @@ class Store:
     def _publish(self, request: Request, staging: Path, build: Callable[[Path], Outcome]) -> Artifact:
         started = time.monotonic()
         outcome = build(staging)
+        point("store.built")
         outcome.counts.check()
         files = {path.relative_to(staging).as_posix(): path for path in sorted(staging.rglob("*")) if path.is_file()}
         manifest = Manifest(
@@ -126,10 +128,13 @@ class Store:
         )
         for path in files.values():
             _fsync(path)
+        point("store.fsynced")
         (staging / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
         _fsync(staging / MANIFEST)
+        point("store.described", staging / MANIFEST)
         place = self.place(request)
         staging.replace(place)
+        point("store.renamed", place / MANIFEST)
         _fsync(place.parent)
         return Artifact(kind=request.kind, path=place, fingerprint=manifest.fingerprint)
 

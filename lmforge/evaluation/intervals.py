@@ -34,7 +34,7 @@ class PairedComparison(Frozen):
     """The gain of a challenger over a champion on the same examples, in units of the metric (0..1).
 
     lower_bound: one-sided, at confidence 1 - alpha. interval: two-sided, 95 %. p_value: one-sided, that the gain is
-    <= 0. mcnemar_p: exact, two-sided, for accuracy. smallest_visible_gain: what this test set could have shown.
+    <= 0. mcnemar_p: exact, two-sided, where a score is 0 or 1. smallest_visible_gain: what this test set could show.
     """
 
     metric: str
@@ -44,7 +44,7 @@ class PairedComparison(Frozen):
     interval: Interval
     p_value: float
     smallest_visible_gain: float
-    mcnemar_p: float
+    mcnemar_p: float | None
     num_examples: int
     resamples: int
     seed: int

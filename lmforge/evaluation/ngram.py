@@ -67,15 +67,24 @@ class NgramModel:
         rows = np.hstack([contexts, tokens[:, None]]).astype(np.int64)
         return self._probabilities(rows, self.order).reshape(rows.shape)[:, -1]
 
-    def causal_loss(self, blocks: Array, order: int | None = None) -> float:
-        """Mean nats a token of predicting each block's tokens from the second on, as a causal network does."""
+    def causal_loss(self, blocks: Array, order: int | None = None, segments: Array | None = None) -> float:
+        """Mean nats a token of predicting each piece's tokens from the second on, as a causal network does.
+
+        segments: like blocks, which piece of its row a token belongs to, 0 for padding; without it a row is one piece.
+        Raises InputError when no piece has two tokens.
+        """
         step = max(1, SCORED_TOKENS // blocks.shape[1])
-        total = 0.0
+        total, num_scored = 0.0, 0
         for start in range(0, len(blocks), step):
             part = np.asarray(blocks[start : start + step]).astype(np.int64)
-            values = self._probabilities(part, order or self.order).reshape(part.shape)
-            total -= float(np.log(values[:, 1:]).sum())
-        return float(total / (len(blocks) * (blocks.shape[1] - 1)))
+            pieces = np.ones_like(part) if segments is None else np.asarray(segments[start : start + step])
+            follows = (pieces[:, 1:] == pieces[:, :-1]) & (pieces[:, 1:] > 0)
+            values = self._probabilities(part, order or self.order, pieces).reshape(part.shape)[:, 1:]
+            total -= float(np.log(values[follows]).sum())
+            num_scored += int(follows.sum())
+        if not num_scored:
+            raise InputError(f"no piece of {len(blocks)} rows has two tokens: nothing to predict")
+        return total / num_scored
 
     def masked_loss(
         self,
@@ -84,13 +93,14 @@ class NgramModel:
         special_ids: Sequence[int] = (),
         absent_ids: Sequence[int] = (),
         order: int | None = None,
+        segments: Array | None = None,
     ) -> float:
         """Mean nats a token hidden by `mask`, bool like `blocks`, given the tokens on both sides of it.
 
         The posterior is exact: the product of the probabilities of the token and of those after it whose context it is
         part of, over the sum of that product over the vocabulary. Both sides end at the next token that is hidden too
-        or of absent_ids, at the block's end and at the start of a document. Special ids are neither scored nor possible
-        answers. Raises InputError when nothing is hidden.
+        or of absent_ids, at the end of the row or of its piece (`segments` as in causal_loss) and at the start of a
+        document. Special ids are neither scored nor possible answers. Raises InputError when nothing is hidden.
         """
         if mask.shape != blocks.shape:
             raise InputError(f"a mask of shape {mask.shape} over blocks of shape {blocks.shape}: they must be equal")
@@ -100,13 +110,17 @@ class NgramModel:
         visible = np.where(hidden | np.isin(blocks, list(absent_ids)), -1, blocks.astype(np.int64))
         order = order or self.order
         posterior = Posterior(self.levels[:order], list(special_ids))
-        windows = Windows.around(visible, hidden, order - 1, self.start_id)
+        windows = Windows.around(visible, hidden, order - 1, self.start_id, segments)
         return float(posterior.losses(windows, blocks[hidden].astype(np.int64)).mean())
 
-    def _probabilities(self, rows: Array, order: int) -> Floats:
-        """Of each token of rows, int64 [num_rows, length], given those before it in its row; flat."""
+    def _probabilities(self, rows: Array, order: int, segments: Array | None = None) -> Floats:
+        """Of each token of rows, int64 [num_rows, length], given those before it in its row and piece; flat."""
         tokens = rows.reshape(-1)
-        reach = reaches(tokens, np.arange(0, len(tokens), rows.shape[1]), self.start_id, order - 1)
+        begins = np.zeros(rows.shape, dtype=bool)
+        begins[:, 0] = True
+        if segments is not None:
+            begins[:, 1:] |= segments[:, 1:] != segments[:, :-1]
+        reach = reaches(tokens, np.flatnonzero(begins), self.start_id, order - 1)
         values = self.levels[0].given[np.where(reach == 0, RAW, LOWER), tokens]
         places = tokens
         for before, level in enumerate(self.levels[1:order], start=1):

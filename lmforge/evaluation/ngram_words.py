@@ -20,20 +20,24 @@ class Windows(NamedTuple):
     right: Array
 
     @classmethod
-    def around(cls, visible: Array, at: Array, width: int, start_id: int) -> Windows:
+    def around(cls, visible: Array, at: Array, width: int, start_id: int, segments: Array | None = None) -> Windows:
         """Of the positions `at`, bool like `visible`, int64 [num_blocks, length] with -1 for what is not visible.
 
-        A window ends at start_id, which it includes: nothing depends on a token beyond the start of a document.
+        A window ends at start_id, which it includes: nothing depends on a token beyond the start of a document. It also
+        ends where `segments`, integers like `visible`, has another number than at its position.
         """
         edge = np.full((len(visible), width), -1)
         padded = np.hstack([edge, visible, edge])
         rows, columns = np.nonzero(at)
+        pieces = np.zeros_like(padded) if segments is None else np.hstack([edge, segments, edge])
+        own = pieces[rows, columns + width]
         sides = []
         for direction in (-1, 1):
             side = np.full((len(rows), width), -1)
             going = np.ones(len(rows), dtype=bool)
             for distance in range(width):
-                found = padded[rows, columns + width + direction * (distance + 1)]
+                places = columns + width + direction * (distance + 1)
+                found = np.where(pieces[rows, places] == own, padded[rows, places], -1)
                 side[going, distance] = found[going]
                 going &= (found >= 0) & (found != start_id)
             sides.append(side)

@@ -15,11 +15,14 @@ class TokenizedPromises(Thresholds):
     max_unknown_share: Share = 0.01
     max_tokens_per_word: float = Field(default=4.0, gt=0)
     min_vocabulary_used: Share = Field(default=0.5, description="share of the vocabulary that occurs in the corpus")
+    min_fill_rate: Share = Field(
+        default=0.9, description="share of the tokens in packed training rows that is text and not padding"
+    )
     max_fertility_drift: Ratio = Field(
         default=0.2, description="relative change of the tokens a word against the last accepted run"
     )
     warn: tuple[str, ...] = Field(
-        default=("min_volume_ratio", "max_volume_ratio", "max_fertility_drift"), description=WARN
+        default=("min_volume_ratio", "max_volume_ratio", "max_fertility_drift", "min_fill_rate"), description=WARN
     )
 
 

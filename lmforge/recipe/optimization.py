@@ -10,6 +10,11 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from lmforge.recipe.base import Part, Positive, Share
+from lmforge.recipe.mixing import Learned, Mixed, Replay
+from models.fitting import clash
+
+# Objectives whose rows are filled with several pieces of documents.
+PACKED = ("masked_lm", "replaced_token_detection", "causal_lm")
 
 
 class Optimization(Part):
@@ -37,7 +42,8 @@ class Optimization(Part):
         default=None, description="rows in memory at a time; gradients of global_batch_size rows are accumulated"
     )
     max_tokens_per_batch: Positive | None = Field(
-        default=None, description="batches of rows of like length with at most so many tokens, padding included"
+        default=None,
+        description="in place of global_batch_size: rows of like length with at most so many tokens, padding included",
     )
     gradient_checkpointing: bool = Field(default=False, description="compute activations twice to save their memory")
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
@@ -68,6 +74,35 @@ class Optimization(Part):
             raise ValueError(f"warmup_steps {self.warmup_steps} must be below max_steps {self.max_steps}")
         return self
 
+    @model_validator(mode="after")
+    def _parts_fill_a_batch(self) -> Optimization:
+        if self.micro_batch_size and self.global_batch_size % self.micro_batch_size:
+            raise ValueError(
+                f"global_batch_size {self.global_batch_size} must be a multiple of micro_batch_size "
+                f"{self.micro_batch_size}"
+            )
+        if self.global_batch_size % (rows := self.num_processes * (self.micro_batch_size or 1)):
+            each = f" times micro_batch_size {self.micro_batch_size}" if self.micro_batch_size else ""
+            raise ValueError(
+                f"global_batch_size {self.global_batch_size} must be a multiple of num_processes {self.num_processes}"
+                f"{each}: write {-(-self.global_batch_size // rows) * rows}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _processes_agree(self) -> Optimization:
+        if self.strategy == "fsdp" and self.num_processes == 1:
+            raise ValueError("strategy fsdp shards a model over processes: set num_processes above 1, or leave it out")
+        if self.strategy == "fsdp" and self.ema_decay:
+            raise ValueError("ema_decay needs the whole model in each process: use strategy ddp, or leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _overflow_is_skipped(self) -> Optimization:
+        if self.precision == "16-mixed" and self.not_finite == "stop":
+            raise ValueError("precision 16-mixed finds its range by gradients that overflow: it needs not_finite: skip")
+        return self
+
 
 class Denoising(Part):
     """How `denoising` spoils a text (Lewis et al. 2020, section 2.2); each share may be 0."""
@@ -77,7 +112,7 @@ class Denoising(Part):
     infilling_share: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.3, description="tokens in spans of pretraining.mean_span_length that become one [MASK] a span"
     )
-    permutation_share: Share = Field(default=1.0, description="blocks whose sentences change places")
+    permutation_share: Share = Field(default=1.0, description="rows whose sentences change places")
 
     @model_validator(mode="after")
     def _leaves_text(self) -> Denoising:
@@ -89,16 +124,9 @@ class Denoising(Part):
 class Pretraining(Optimization):
     """Learning a language from the corpus."""
 
-    objective: Literal[
-        "masked_lm",
-        "contrastive_masked_lm",
-        "next_sentence",
-        "sentence_order",
-        "replaced_token_detection",
-        "causal_lm",
-        "span_corruption",
-        "denoising",
-    ] = "masked_lm"
+    objective: Learned = "masked_lm"
+    mixture: tuple[Mixed, ...] = Field(default=(), description="further objectives of the same run")
+    replay: Replay | None = Field(default=None, description="with model.from: mix in what the model has learned before")
     mask_share: Annotated[float, Field(gt=0, lt=1)] = 0.15
     whole_words: bool = Field(default=False, description="mask all pieces of a word or none")
     contrastive_weight: Annotated[float, Field(ge=0)] = 1.0
@@ -119,6 +147,63 @@ class Pretraining(Optimization):
         if self.whole_words and self.objective in ("causal_lm", "span_corruption", "denoising"):
             raise ValueError(f"whole_words is for objectives that mask single tokens, not for {self.objective}")
         return self
+
+    @model_validator(mode="after")
+    def _batch_can_be_cut(self) -> Pretraining:
+        if "contrastive_masked_lm" in self.objectives and (self.micro_batch_size or self.num_processes > 1):
+            name = "micro_batch_size" if self.micro_batch_size else "num_processes"
+            raise ValueError(f"contrastive_masked_lm compares all rows of a batch: leave {name} out")
+        return self
+
+    @model_validator(mode="after")
+    def _budget_is_felt(self) -> Pretraining:
+        full = [one for one in self.objectives if one in PACKED]
+        if self.max_tokens_per_batch and full:
+            rows = max(1, self.max_tokens_per_batch // self.max_seq_length)
+            raise ValueError(
+                f"max_tokens_per_batch is for rows of unequal length, and {full[0]} packs documents into rows of "
+                f"{self.max_seq_length} tokens: write global_batch_size: {rows}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _mixes(self) -> Pretraining:
+        if reason := clash([self.objective, *(one.objective for one in self.mixture)]):
+            raise ValueError(f"mixture: {reason}")
+        if (total := sum(one.share for one in self.mixture)) >= 1:
+            raise ValueError(f"mixture: the shares add up to {total:g} and leave nothing for {self.objective}")
+        # "replay" is what validation on earlier text is called.
+        names = [one.label for one in self.mixture] + (["replay"] if self.replay else [])
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"mixture: the name {twice[0]} stands twice; give each a `name` of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _replays_rows(self) -> Pretraining:
+        if self.replay and self.max_tokens_per_batch:
+            raise ValueError("replay takes a share of a fixed number of rows: leave max_tokens_per_batch out with it")
+        if self.replay and not 0 < self.num_replayed_rows < self.global_batch_size:
+            raise ValueError(
+                f"replay.share {self.replay.share:g} of {self.global_batch_size} rows is {self.num_replayed_rows} rows "
+                "when rounded: change it, or raise global_batch_size, so that a batch has new and earlier rows"
+            )
+        return self
+
+    @property
+    def num_replayed_rows(self) -> int:
+        """Rows of earlier text in each batch."""
+        return round(self.replay.share * self.global_batch_size) if self.replay else 0
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """All objectives of the run, the main one first."""
+        return (self.objective, *(one.objective for one in self.mixture))
+
+    def alone(self, one: Mixed | None = None) -> Pretraining:
+        """The settings of a single objective of the run, by default of the main one."""
+        own = {} if one is None else one.model_dump(include={"objective", "mask_share", "mean_span_length"})
+        given = {name: value for name, value in own.items() if value is not None}
+        return self.model_copy(update=given | {"mixture": ()})
 
     @property
     def predicts_text(self) -> bool:

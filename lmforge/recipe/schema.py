@@ -11,9 +11,12 @@ from lmforge.recipe.cleaning import Cleaning, Deduplication
 from lmforge.recipe.data import Corpus, LabelledData
 from lmforge.recipe.optimization import Finetuning, Pretraining
 from lmforge.recipe.promises import Promises
+from lmforge.recipe.release import Release
 from models.fitting import misfit
 
 Metric = Literal["macro_f1", "accuracy"]
+# How the name of a version in MLflow's registry begins.
+REGISTERED = "models:/"
 
 
 class Tokenizer(Part):
@@ -36,7 +39,8 @@ class Model(Part):
     start_from: str | None = Field(
         default=None,
         validation_alias=AliasChoices("from", "start_from"),
-        description="a transformers directory; pre-training is skipped",
+        description="a transformers directory or models:/NAME/VERSION or models:/NAME@ALIAS, whose architecture and "
+        "tokenizer are used; with a corpus pre-training goes on from it, without one only tasks are learned",
     )
 
 
@@ -61,14 +65,6 @@ class Task(Part):
     minimum: Share = Field(default=0.0, description="no version with less on the test set is promoted")
     finetuning: Finetuning = Finetuning()
     baselines: Baselines = Baselines()
-
-
-class Release(Part):
-    """When a version may become the champion."""
-
-    minimum_gain: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
-    resamples: Annotated[int, Field(ge=1000, le=1_000_000)] = 10_000
 
 
 class Recipe(Part):
@@ -96,8 +92,25 @@ class Recipe(Part):
 
     @model_validator(mode="after")
     def _objective_fits(self) -> Recipe:
-        if self.corpus is not None and (reason := misfit(self.pretraining.objective, self.model.architecture)):
-            raise ValueError(f"model.architecture and pretraining.objective: {reason}")
+        # The architecture of a model that is started from is known when it is opened.
+        if self.corpus is not None and self.model.start_from is None:
+            for objective in self.pretraining.objectives:
+                if reason := misfit(objective, self.model.architecture):
+                    raise ValueError(f"model.architecture and pretraining.objective: {reason}")
+        return self
+
+    @model_validator(mode="after")
+    def _start_is_whole(self) -> Recipe:
+        start, replay = self.model.start_from, self.pretraining.replay
+        if replay and (start is None or self.corpus is None):
+            raise ValueError("`pretraining.replay` is for going on from `model.from` with a `corpus`; remove it")
+        if replay and replay.tokens is None and not str(start).startswith(REGISTERED):
+            raise ValueError(
+                "`pretraining.replay.tokens` is missing: a directory does not say what it was trained on; name the "
+                f"artifact of its stage tokenize, or start from {REGISTERED}NAME/VERSION"
+            )
+        if start and self.corpus and (own := sorted(self.tokenizer.model_fields_set - {"engine"})):
+            raise ValueError(f"`model.from` brings its tokenizer, so `tokenizer.{own[0]}` has no effect; remove it")
         return self
 
     @model_validator(mode="after")
@@ -107,8 +120,6 @@ class Recipe(Part):
             raise ValueError(f"two tasks share a name: {', '.join(sorted(names))}")
         if self.corpus is None and self.model.start_from is None:
             raise ValueError("give a `corpus` to pre-train on, or `model.from` with a base model to start from")
-        if self.corpus is not None and self.model.start_from is not None:
-            raise ValueError("`model.from` skips pre-training, so it does not go together with `corpus`; remove one")
         if self.corpus is None and not self.tasks:
             raise ValueError("give a `corpus`, `tasks`, or both: there is nothing to do")
         return self

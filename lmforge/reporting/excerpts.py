@@ -25,6 +25,8 @@ EXCERPT_CHARACTERS = 120
 HIDDEN = "(not shown: it holds a secret)"
 # Reasons of which no sample is shown, however it is masked.
 PRIVATE = frozenset({"secret"})
+UNSHOWN = "(not shown: it holds personal data or a secret)"
+_AROUND_PUNCTUATION = re.compile(r"\s*([^\w\s])\s*")
 _ESCAPE = re.compile(r"\\(?:[nrt]|x[0-9a-f]{2}|u(?!d[89a-f])[0-9a-f]{4}|U000[0-9a-f]{5}|U0010[0-9a-f]{4})")
 
 
@@ -40,6 +42,15 @@ def masked(texts: Sequence[str]) -> list[str]:
     secrets = find_secrets(series)
     clean = mask_personal_data(series, tuple(PLACEHOLDERS), Cleaning().phone_regions).texts
     return [text if kind is None else HIDDEN for text, kind in zip(clean, secrets, strict=True)]
+
+
+def holds_private(texts: Sequence[str]) -> bool:
+    """Whether masking would change one of these texts, which a tokenizer may have put together from its tokens.
+
+    A tokenizer of words leaves blanks around punctuation, so they are looked at without those, too.
+    """
+    every = [*texts, *(_AROUND_PUNCTUATION.sub(r"\1", text) for text in texts)]
+    return masked(every) != every
 
 
 def read_quarantine(directory: Path) -> Iterator[dict[str, Any]]:

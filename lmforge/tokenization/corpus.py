@@ -1,4 +1,4 @@
-"""The stage `tokenize`: a tokenizer and blocks of both splits from a clean corpus.
+"""The stage `tokenize`: a tokenizer, blocks and packed rows of both splits from a clean corpus.
 
 Each clean shard is encoded as a unit of its own; then one pass puts the ids of the shards one after another. The engine
 that encodes never changes an id, so blocks and their fingerprint do not depend on it.
@@ -13,15 +13,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from tokenizers import Tokenizer as FastTokenizer
 
 from lmforge.artifacts import Artifact, Counts
 from lmforge.errors import InputError
 from lmforge.recipe.schema import Tokenizer
 from lmforge.sharding import Workshop
 from lmforge.text.tables import shard_paths
+from lmforge.tokenization.adopting import AdoptedTokenizerUnit
 from lmforge.tokenization.packing import write_blocks, write_origin
 from lmforge.tokenization.quick import is_installed
-from lmforge.tokenization.tokenizer import NUM_SPECIAL, UNK
+from lmforge.tokenization.rows import read_rows
+from lmforge.tokenization.tokenizer import SPECIAL_TOKENS, load_tokenizer, num_special
 from lmforge.tokenization.units import OCCURRENCES, SPLITS, AgreementUnit, EncodeUnit, TokenizerUnit, load_split
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
@@ -31,29 +34,45 @@ _FRAME_TOKENS = 2
 
 
 def tokenize(
-    clean: Path, out: Path, settings: Tokenizer, block_length: int, workshop: Workshop
+    clean: Path,
+    out: Path,
+    settings: Tokenizer,
+    block_length: int,
+    workshop: Workshop,
+    start: Path | None = None,
 ) -> tuple[Counts, dict[str, Any]]:
     """Write `tokenizer/`, blocks `train.npy` and `validation.npy` and `tokens.json` to `out`.
 
+    start: a model directory whose tokenizer is used; of `settings` then only `engine` counts.
     Returns block counts and facts; all facts but `engine`, `engine_fallback`, `special_tokens_in_text` and
     `tokens_per_word_by_language` are numbers. Raises InputError for a text too small for the vocabulary, and where
     the recipe asks for an engine that is not installed.
     """
-    tokenizer = workshop.make([TokenizerUnit(clean, settings, block_length)])[0].path
+    unit = AdoptedTokenizerUnit(start, block_length) if start else TokenizerUnit(clean, settings, block_length)
+    tokenizer = workshop.make([unit])[0].path
     (out / "tokenizer").mkdir(parents=True)
     for name in _TOKENIZER_FILES:
         shutil.copyfile(tokenizer / name, out / "tokenizer" / name)
     encoded = _encode(shard_paths(clean), tokenizer, settings.engine, workshop)
-    blocks = {}
+    blocks: dict[str, int] = {}
+    rows: dict[str, float] = {}
     num_long = 0
     for split in SPLITS:
         parts = [load_split(unit.path, split) for unit in encoded.units]
         blocks[split] = write_blocks(out / f"{split}.npy", parts, block_length)
+        rows |= _rows(out, split, blocks[split] * block_length, block_length)
         num_long += sum(int(np.count_nonzero(part.lengths > block_length)) for part in parts)
     write_origin(out, out / "tokenizer", block_length)
-    facts = {f"num_{split}_blocks": number for split, number in blocks.items()} | _facts(encoded, num_long)
+    facts = {f"num_{split}_blocks": number for split, number in blocks.items()} | _facts(
+        encoded, num_long, load_tokenizer(tokenizer)
+    )
     total = sum(blocks.values())
-    return Counts(read=total, kept=total, unit="blocks"), facts | {"block_length": block_length}
+    return Counts(read=total, kept=total, unit="blocks"), facts | rows | {"block_length": block_length}
+
+
+def _rows(out: Path, split: str, num_tokens: int, row_length: int) -> dict[str, float]:
+    index = read_rows(out / f"{split}.npy", num_tokens)
+    return {f"num_{split}_rows": index.num_rows, f"{split}_fill_rate": index.fill_rate(row_length)}
 
 
 class _Encoding(NamedTuple):
@@ -90,8 +109,10 @@ def _agreement(shards: Sequence[Path], tokenizer: Path, engine: str, workshop: W
     return (None, disagreement) if disagreement else (learned.path, "")
 
 
-def _facts(encoded: _Encoding, num_long: int) -> dict[str, Any]:
+def _facts(encoded: _Encoding, num_long: int, tokenizer: FastTokenizer) -> dict[str, Any]:
     occurrences = np.sum([np.load(unit.path / OCCURRENCES, allow_pickle=False) for unit in encoded.units], axis=0)
+    unknown = tokenizer.token_to_id(SPECIAL_TOKENS["unk_token"])
+    ordinary = occurrences[num_special(tokenizer) :]
     described = [unit.manifest.facts for unit in encoded.units]
     languages = _languages(described)
     totals = sum(languages.values(), Counter[str]())
@@ -101,10 +122,10 @@ def _facts(encoded: _Encoding, num_long: int) -> dict[str, Any]:
         "num_documents": num_documents,
         "num_tokens": num_tokens,
         "num_words": totals["num_words"],
-        "unknown_share": int(occurrences[UNK]) / max(num_tokens, 1),
+        "unknown_share": int(occurrences[unknown]) / max(num_tokens, 1),
         "bytes_per_token": totals["num_bytes"] / max(num_tokens, 1),
         "long_document_share": num_long / max(num_documents, 1),
-        "vocabulary_used_share": float(np.count_nonzero(occurrences[NUM_SPECIAL:]) / (len(occurrences) - NUM_SPECIAL)),
+        "vocabulary_used_share": float(np.count_nonzero(ordinary) / len(ordinary)),
         "vocab_size": len(occurrences),
         "max_token_id": int(np.flatnonzero(occurrences).max(initial=0)),
         "tokens_per_word_by_language": _tokens_per_word(languages),

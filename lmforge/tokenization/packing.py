@@ -1,14 +1,13 @@
 """Blocks of equal length from encoded documents, as uint16 files that training memory-maps.
 
 Documents follow one another as `[CLS] text [SEP]`; a block may begin inside a document. Nothing is padded: the last
-incomplete block is dropped, so less than one block of tokens is lost a split. `tokens.json` beside the blocks says
-which tokenizer their ids belong to.
+incomplete block is dropped, so less than one block of tokens is lost a split. Training reads the same tokens in rows
+that do not cut documents: see rows.py. `tokens.json` beside the blocks says which tokenizer their ids belong to.
 """
 
 from __future__ import annotations
 
 import json
-import tokenize
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,17 @@ import numpy as np
 from lmforge.errors import InputError, IntegrityError
 from lmforge.hashing import short
 from lmforge.tokenization.encoding import DTYPE, Encoded
+from lmforge.tokenization.rows import AGAIN, UNREADABLE, write_rows
 from lmforge.tokenization.tokenizer import load_tokenizer, tokenizer_fingerprint
 
 _ORIGIN = "tokens.json"
-# What numpy raises for a header that is none, found by altering bits of one.
-_UNREADABLE = (OSError, EOFError, ValueError, TypeError, SyntaxError, OverflowError, MemoryError, tokenize.TokenError)
-_AGAIN = "remove its directory and run again to make it anew"
 
 
 def write_blocks(path: Path, parts: Sequence[Encoded], block_length: int) -> int:
     """Write `[num_blocks, block_length]` uint16 to the .npy file at `path`; return num_blocks.
 
-    parts: documents in order; memory-mapped ids are read one part at a time. `document_file` gets its positions.
+    parts: documents in order; memory-mapped ids are read one part at a time. `document_file` gets their positions, and
+    the index of rows is written, too.
     """
     ends = np.concatenate([[0], *(part.lengths for part in parts)], dtype=np.int64).cumsum()
     num_blocks = int(ends[-1]) // block_length
@@ -41,7 +39,9 @@ def write_blocks(path: Path, parts: Sequence[Encoded], block_length: int) -> int
             assert part.ids.dtype == DTYPE and len(part.ids) == part.lengths.sum(), "no ids of these documents"
             part.ids[:left].tofile(file)
             left -= min(left, len(part.ids))
-    np.save(document_file(path), ends[ends <= num_blocks * block_length])
+    num_tokens = num_blocks * block_length
+    np.save(document_file(path), ends[ends <= num_tokens])
+    write_rows(path, ends[ends <= num_tokens], num_tokens, block_length)
     return num_blocks
 
 
@@ -68,13 +68,13 @@ def read_blocks(path: Path, tokenizer_dir: Path | None = None) -> np.ndarray:
     """
     try:
         blocks = np.load(path, mmap_mode="r", allow_pickle=False)
-    except _UNREADABLE as error:
-        raise IntegrityError(f"{path}: not readable as token blocks ({error}); {_AGAIN}") from error
+    except UNREADABLE as error:
+        raise IntegrityError(f"{path}: not readable as token blocks ({error}); {AGAIN}") from error
     if not isinstance(blocks, np.memmap) or blocks.dtype != DTYPE or blocks.ndim != 2 or not blocks.flags.c_contiguous:
         found = f"{blocks.dtype} {blocks.shape}" if isinstance(blocks, np.ndarray) else type(blocks).__name__
-        raise IntegrityError(f"{path}: holds {found}, not little-endian uint16 [num_blocks, block_length]; {_AGAIN}")
+        raise IntegrityError(f"{path}: holds {found}, not little-endian uint16 [num_blocks, block_length]; {AGAIN}")
     if (size := path.stat().st_size) != (expected := blocks.offset + blocks.nbytes):
-        raise IntegrityError(f"{path}: {size} bytes found, {expected} expected; {_AGAIN}")
+        raise IntegrityError(f"{path}: {size} bytes found, {expected} expected; {AGAIN}")
     if tokenizer_dir is not None:
         _check_origin(path, blocks, tokenizer_dir)
     return blocks
@@ -89,10 +89,10 @@ def _check_origin(path: Path, blocks: np.ndarray, tokenizer_dir: Path) -> None:
             f"({short(wanted)}), so its ids mean other tokens; use the tokenizer beside the blocks, or tokenize again"
         )
     if blocks.shape[1] != origin["block_length"]:
-        raise IntegrityError(f"{path}: blocks of {blocks.shape[1]} tokens, {origin['block_length']} expected; {_AGAIN}")
+        raise IntegrityError(f"{path}: blocks of {blocks.shape[1]} tokens, {origin['block_length']} expected; {AGAIN}")
     vocab_size = load_tokenizer(tokenizer_dir).get_vocab_size()
     if (largest := int(blocks.max(initial=0))) >= vocab_size:
-        raise IntegrityError(f"{path}: id {largest} in it, though the vocabulary has {vocab_size}; {_AGAIN}")
+        raise IntegrityError(f"{path}: id {largest} in it, though the vocabulary has {vocab_size}; {AGAIN}")
 
 
 def _read_origin(path: Path) -> dict[str, Any]:
@@ -102,4 +102,4 @@ def _read_origin(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise InputError(f"{path}: missing, so nobody knows which tokenizer made the blocks; tokenize again") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{path}: not what the stage tokenize writes; {_AGAIN}") from error
+        raise IntegrityError(f"{path}: not what the stage tokenize writes; {AGAIN}") from error

@@ -52,7 +52,7 @@ def train_tokenizer(texts: Iterable[str], settings: Tokenizer, max_seq_length: i
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", CLS), ("[SEP]", SEP)]
     )
-    _save(tokenizer, max_seq_length, out)
+    save_tokenizer(tokenizer, max_seq_length, out)
     return load_tokenizer(out)
 
 
@@ -78,6 +78,21 @@ def load_tokenizer(directory: Path) -> FastTokenizer:
     tokenizer = FastTokenizer.from_file(str(path))
     tokenizer.encode_special_tokens = True
     return tokenizer
+
+
+def num_special(tokenizer: FastTokenizer) -> int:
+    """How many ids from 0 on belong to no text; five in a tokenizer that was learned here."""
+    return max(tokenizer.token_to_id(token) or 0 for token in SPECIAL_TOKENS.values()) + 1
+
+
+def save_tokenizer(tokenizer: FastTokenizer, max_seq_length: int, out: Path) -> None:
+    """Write a tokenizer as a transformers directory."""
+    from transformers import PreTrainedTokenizerFast
+
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_max_length=max_seq_length, split_special_tokens=True, **SPECIAL_TOKENS
+    )
+    wrapped.save_pretrained(out)
 
 
 @lru_cache(maxsize=16)
@@ -166,12 +181,3 @@ def _byte_level_bpe(texts: Iterable[str], settings: Tokenizer) -> FastTokenizer:
     )
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
-
-
-def _save(tokenizer: FastTokenizer, max_seq_length: int, out: Path) -> None:
-    from transformers import PreTrainedTokenizerFast
-
-    wrapped = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, model_max_length=max_seq_length, split_special_tokens=True, **SPECIAL_TOKENS
-    )
-    wrapped.save_pretrained(out)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
+import shlex
+import signal
 import sys
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from lmforge.errors import LmforgeError
+from lmforge.training.launching import launch, report, started_as_worker
 from lmforge.training.spec import TrainingSpec
-from lmforge.training.stopping import StopRequest
+from lmforge.training.stopping import PARENT, StopRequest
 
 USAGE = "usage: python -m lmforge.training SPEC.json   (the file is a lmforge.training.spec.TrainingSpec as JSON)"
 
@@ -30,17 +34,29 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValidationError) as error:
         print(f"{arguments[0]}: {error}\n{USAGE}", file=sys.stderr)
         return 2
+    by_hand = PARENT not in os.environ
+    if spec.settings.num_processes > 1 and not started_as_worker():
+        code = launch(Path(arguments[0]), spec.settings.num_processes, stop)
+    else:
+        code = _train(spec, stop)
+    if by_hand and code in (128 + signal.SIGINT, 128 + signal.SIGTERM):
+        command = shlex.join([sys.executable, "-m", "lmforge.training", arguments[0]])
+        print(f"{spec.name}: go on with: {command}", file=sys.stderr)
+    return code
+
+
+def _train(spec: TrainingSpec, stop: StopRequest) -> int:
     from lmforge.training.program import run
 
     try:
-        signal_number = run(spec, stop)
+        number = run(spec, stop)
     except LmforgeError as error:
-        print(error, file=sys.stderr)
+        report(error, type(error))
         return error.exit_code
     except OSError as error:
-        print(f"{spec.name}: {error.filename or spec.run_dir}: {error.strerror or error}", file=sys.stderr)
+        report(f"{spec.name}: {error.filename or spec.run_dir}: {error.strerror or error}", type(error))
         return 1
-    return 128 + signal_number if signal_number else 0
+    return 128 + number if number else 0
 
 
 if __name__ == "__main__":

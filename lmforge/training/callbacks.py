@@ -1,4 +1,4 @@
-"""What happens around the steps: metrics to a file, validation, checkpoints, a clean stop, and progress for people.
+"""What happens around the steps: metrics to a file, validation, checkpoints and a clean stop.
 
 They run in this order after each step, so that a checkpoint has behind it everything that its step measured.
 """
@@ -6,10 +6,9 @@ They run in this order after each step, so that a checkpoint has behind it every
 from __future__ import annotations
 
 import io
-import logging
 import math
-import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,17 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from lmforge.errors import InputError, TrainingError
-from lmforge.training.batches import ValidationBatches
+from lmforge.training.averaging import Averaging
+from lmforge.training.budgets import Budgets
 from lmforge.training.checkpoints import checkpoint_path, prune_checkpoints, write_checkpoint
-from lmforge.training.metrics import append_metrics, drop_after, read_metrics
+from lmforge.training.claiming import Claim
+from lmforge.training.metrics import append_metrics, check_seal, drop_after, read_metrics, seal
+from lmforge.training.samples import Samples
+from lmforge.training.sharing import SharedValidation
 from lmforge.training.spec import TrainingSpec
 from lmforge.training.stopping import Stopped, StopRequest
 from models.lightning_module import LanguageModule
 from models.objectives import Batch
-
-logger = logging.getLogger(__name__)
-
-LINE_EVERY_SECONDS = 30.0
 
 
 class Metrics(pl.Callback):
@@ -36,35 +35,48 @@ class Metrics(pl.Callback):
 
     Validation is a part of the step that it is due after, and has a row of its own. A resumed run first drops the rows
     after its checkpoint's step and makes up for a validation that the stop cut off, so every row is there once.
-    Raises TrainingError at the first loss that is not finite.
+    With `averaging`, the averaged weights are validated. Raises TrainingError for a validation that is not finite.
     """
 
-    def __init__(self, spec: TrainingSpec, validation: ValidationBatches, stop: StopRequest) -> None:
-        self.path = spec.metrics_file
+    def __init__(
+        self,
+        spec: TrainingSpec,
+        validation: SharedValidation,
+        stop: StopRequest,
+        claim: Claim,
+        budgets: Budgets,
+        averaging: Averaging | None = None,
+        samples: Samples | None = None,
+    ) -> None:
+        self.budgets, self.averaging, self.samples = budgets, averaging, samples
+        self.path, self.claim = spec.metrics_file, claim
+        self.sealed: dict[str, Any] = {}
         self.every, self.settings, self.name = spec.log_every_n_steps, spec.settings, spec.name
         self.validation, self.stop = validation, stop
-        self.num_tokens = 0
-        self.seconds_before = self.paused_seconds = self.learning_rate = 0.0
-        self.started = time.monotonic()
+        self.learning_rate = 0.0
         self.latest: dict[str, float] = {}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"tokens": self.num_tokens, "seconds": self._seconds()}
+        return {"rows": seal(self.path)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.num_tokens = state_dict["tokens"]
-        self.seconds_before = state_dict["seconds"]
+        self.sealed = state_dict["rows"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: LanguageModule) -> None:
+        if self.sealed:
+            check_seal(self.path, self.sealed)
         drop_after(self.path, trainer.global_step)
         self.catch_up(trainer.global_step, pl_module)
-        self.started, self.paused_seconds = time.monotonic(), 0.0
+        self.budgets.restart_clock()
 
     def catch_up(self, step: int, module: LanguageModule) -> None:
         """Validate if that is due after `step` and was not done."""
         rows = read_metrics(self.path)
         self.latest = {name: value for row in rows for name, value in row.items() if name != "step"}
-        if all(row["step"] != step or "val/loss" not in row for row in rows):
+        done = [row["val/loss"] for row in rows if row["step"] == step and "val/loss" in row]
+        if done:
+            self.budgets.validated(step, done[0])
+        else:
             self._validate_if_due(step, module)
 
     def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
@@ -74,52 +86,58 @@ class Metrics(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: LanguageModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
-        step, loss = trainer.global_step, float(outputs["loss"])
-        self._refuse_not_finite(step, {"train/loss": loss})
-        mask = batch.get("attention_mask")
-        self.num_tokens += batch["input_ids"].numel() if mask is None else int(mask.sum())
-        if step % self.every == 0 or step == self.settings.max_steps:
-            self._log_step(step, loss)
+        step = trainer.global_step
+        # A step without an update has no loss or gradient that JSON can hold; it has a file of its own.
+        if pl_module.gradient_norm is not None and (step % self.every == 0 or self.budgets.ended_by):
+            self._log_step(step, {"train/loss": pl_module.step_loss, "train/gradient_norm": pl_module.gradient_norm})
         self._validate_if_due(step, pl_module)
 
-    def _log_step(self, step: int, loss: float) -> None:
-        seconds = self._seconds()
+    def _log_step(self, step: int, values: dict[str, float]) -> None:
+        seconds, num_tokens = self.budgets.seconds, self.budgets.num_tokens
         row = {
-            "train/loss": loss,
             "train/learning_rate": self.learning_rate,
-            "train/tokens": float(self.num_tokens),
-            "train/tokens_per_second": self.num_tokens / max(seconds, 1e-9),
+            "train/tokens": float(num_tokens),
+            "train/tokens_per_second": num_tokens / max(seconds, 1e-9),
             "train/seconds": seconds,
         }
-        self._append(step, row)
+        self._append(step, values | row)
 
     def _validate_if_due(self, step: int, module: LanguageModule) -> None:
-        if step == 0 or (step % self.settings.eval_every_n_steps and step != self.settings.max_steps):
+        last = self.budgets.ended_by is not None or step == self.settings.max_steps
+        if step == 0 or (step % self.settings.eval_every_n_steps and not last):
             return
         started = time.monotonic()
-        values = self._validate(module)
-        self.paused_seconds += time.monotonic() - started
+        values = self._validate(step, module)
+        self.budgets.paused_seconds += time.monotonic() - started
         if values is not None:
             self._refuse_not_finite(step, values)
-            self._append(step, {"train/tokens": float(self.num_tokens), **values})
+            self._append(step, {"train/tokens": float(self.budgets.num_tokens), **values})
+            self.budgets.validated(step, values["val/loss"])
 
     def _append(self, step: int, values: dict[str, float]) -> None:
         self.latest |= values
+        self.claim.check()
         append_metrics(self.path, {"step": step, **values})
 
-    def _validate(self, module: LanguageModule) -> dict[str, float] | None:
+    def _validate(self, step: int, module: LanguageModule) -> dict[str, float] | None:
         """Metrics over all validation batches, or None when a signal came in between."""
         totals: dict[str, float] = {}
         module.eval()
-        with torch.inference_mode():
+        averaged = self.averaging.applied(module) if self.averaging else nullcontext()
+        with averaged, torch.inference_mode(), module.trainer.precision_plugin.val_step_context():
             for batch in self.validation:
                 if self.stop.pending is not None:
                     break
                 for name, value in module.objective.sums(module.model, _moved(batch, module)).items():
                     totals[name] = totals.get(name, 0.0) + value
+            # Before the row of this validation: where that is, the samples are, too.
+            if self.samples is not None and self.stop.pending is None:
+                self.claim.check()
+                self.samples.write(step, module)
         module.train()
         if self.stop.pending is not None:
             return None
+        totals = self.validation.total(totals)
         if not totals.get("count"):
             raise InputError(f"{self.name}: the validation data has no token to predict; add text")
         return {f"val/{name}": value for name, value in module.objective.metrics(totals).items()}
@@ -132,27 +150,30 @@ class Metrics(pl.Callback):
                 "or raise warmup_steps"
             )
 
-    def _seconds(self) -> float:
-        """Seconds of training over all parts of the run, validation left out."""
-        return self.seconds_before + time.monotonic() - self.started - self.paused_seconds
-
 
 class Checkpoints(pl.Callback):
-    """Saves every n steps, at the end and when asked to stop; then raises Stopped."""
+    """Saves every n steps, at the end, and when asked to stop, after which it raises Stopped.
 
-    def __init__(self, spec: TrainingSpec, stop: StopRequest) -> None:
+    It also ends a run whose budgets are used up, and one that comes back to finish after that.
+    """
+
+    def __init__(self, spec: TrainingSpec, stop: StopRequest, claim: Claim, budgets: Budgets) -> None:
+        self.claim, self.stop, self.budgets = claim, stop, budgets
         self.directory, self.keep = spec.checkpoints, spec.keep_checkpoints
-        self.every, self.max_steps = spec.settings.checkpoint_every_n_steps, spec.settings.max_steps
-        self.stop = stop
+        self.every = spec.settings.checkpoint_every_n_steps
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: LanguageModule) -> None:
         self.stop.remember()
         if self.stop.pending is not None:
             raise Stopped(self.stop.pending)
+        trainer.should_stop = self.budgets.ended_by is not None
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         step, asked = trainer.global_step, self.stop.pending
-        if asked is not None or step % self.every == 0 or step == self.max_steps:
+        ended = self.budgets.ended_by is not None
+        trainer.should_stop = ended
+        if asked is not None or step % self.every == 0 or ended:
+            self.claim.check()
             trainer.save_checkpoint(checkpoint_path(self.directory, step))
             prune_checkpoints(self.directory, self.keep)
         if asked is not None:
@@ -173,60 +194,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
         loaded: dict[str, Any] = torch.load(path, map_location=map_location or "cpu", weights_only=True)
         return loaded
-
-
-class Progress(pl.Callback):
-    """A bar on a terminal, a line every 30 s otherwise; both on standard error."""
-
-    def __init__(self, spec: TrainingSpec, metrics: Metrics) -> None:
-        self.name, self.metrics, self.every = spec.name, metrics, spec.log_every_n_steps
-        self.bar: Any = None
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: LanguageModule) -> None:
-        self.started = self.printed = time.monotonic()
-        self.first_step = trainer.global_step
-        if sys.stderr.isatty():
-            from tqdm import tqdm
-
-            self.bar = tqdm(
-                total=trainer.max_steps, initial=self.first_step, desc=self.name, unit="step", dynamic_ncols=True
-            )
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        step = trainer.global_step
-        if self.bar is not None:
-            if step % self.every == 0:
-                self.bar.set_postfix_str(_words(self.metrics.latest), refresh=False)
-            self.bar.update(1)
-        elif time.monotonic() - self.printed >= LINE_EVERY_SECONDS:
-            self.printed = time.monotonic()
-            left = (self.printed - self.started) / (step - self.first_step) * (trainer.max_steps - step)
-            words = _words(self.metrics.latest)
-            logger.info("%s: step %d of %d, %s, %s left", self.name, step, trainer.max_steps, words, _duration(left))
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: LanguageModule) -> None:
-        self._close()
-
-    def on_exception(self, trainer: pl.Trainer, pl_module: LanguageModule, exception: BaseException) -> None:
-        self._close()
-
-    def _close(self) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-
-def _words(latest: dict[str, float]) -> str:
-    """Losses and speed for people, as far as they are known."""
-    shown = [f"loss {latest['train/loss']:.3f}"] if "train/loss" in latest else []
-    shown += [f"val {latest['val/loss']:.3f}"] if "val/loss" in latest else []
-    shown += [f"{latest['train/tokens_per_second']:,.0f} tokens/s"] if "train/tokens_per_second" in latest else []
-    return ", ".join(shown)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _moved(batch: Batch, module: LanguageModule) -> Batch:

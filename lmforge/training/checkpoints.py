@@ -6,12 +6,15 @@ into place after it, so that a crash at any point leaves whole checkpoints only.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
 from pathlib import Path
 
+from lmforge.faults import point
 from lmforge.hashing import hash_file
+from lmforge.training.durable import PARTIAL, write_file
 
 logger = logging.getLogger(__name__)
 
@@ -44,37 +47,42 @@ def newest_checkpoint(directory: Path) -> Path | None:
 
 
 def write_checkpoint(target: Path, content: bytes | memoryview) -> None:
-    """Write a checkpoint whole or not at all. Raises OSError when the disk is full or does not keep it."""
+    """Write a checkpoint whole or not at all, and read it back.
+
+    Raises TrainingError when the disk is full, OSError when it does not keep what was written.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(content).hexdigest()
-    _write(_checksum(target), digest.encode("ascii"))
-    _write(target, content)
+    write_file(_checksum(target), digest.encode("ascii"), "train.checksum")
+    write_file(target, content, "train.checkpoint")
+    _forget(target)
     if hash_file(target) != digest:
-        raise OSError(0, "what was written reads back differently", str(target))
+        raise OSError(errno.EIO, "what was written reads back differently", str(target))
+    point("train.checkpoint.read_back", target)
 
 
 def prune_checkpoints(directory: Path, keep: int) -> None:
-    """Delete all but the newest `keep` checkpoints, and what a killed process left half-written."""
+    """Delete all but the newest `keep` checkpoints, and what a killed process left behind.
+
+    To be called after the newest was read back, which `write_checkpoint` does.
+    """
     for path in sorted(directory.glob(_GLOB))[:-keep]:
         path.unlink()
-        _checksum(path).unlink(missing_ok=True)
-    for path in directory.glob(".*.partial"):
+        point("train.checkpoint.old_deleted")
+    for path in directory.glob("step-*.sha256"):
+        if not path.with_suffix(".ckpt").exists():
+            path.unlink()
+    for path in directory.glob(f".*{PARTIAL}"):
         path.unlink()
+    point("train.checkpoint.pruned")
 
 
 def _checksum(path: Path) -> Path:
     return path.with_suffix(".sha256")
 
 
-def _write(target: Path, content: bytes | memoryview) -> None:
-    partial = target.with_name(f".{target.name}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(target)
-    directory = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+def _forget(path: Path) -> None:
+    """Ask the kernel to drop its copy, so that the file is read back from the disk."""
+    if hasattr(os, "posix_fadvise"):
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models
 
 from lmforge.errors import InputError
 from lmforge.recipe.optimization import Finetuning, Pretraining
-from lmforge.tokenization.tokenizer import NUM_SPECIAL, SPECIAL_TOKENS, load_tokenizer
+from lmforge.tokenization.tokenizer import SPECIAL_TOKENS, load_tokenizer, num_special
 from models.architectures import Special
 from models.objectives import OBJECTIVES, Objective
 from models.objectives.denoising import Noise
@@ -34,7 +34,10 @@ def special_ids(tokenizer_dir: Path) -> Special:
 
 
 def objective_of(settings: Pretraining | Finetuning, tokenizer_dir: Path) -> Objective:
-    """The objective of a training run; `tokenizer_dir` may be the tokenizer's own or that of the trained model."""
+    """The objective of a training run, of a mixture the main one.
+
+    `tokenizer_dir` may be the tokenizer's own or that of the trained model.
+    """
     special = special_ids(tokenizer_dir)
     if isinstance(settings, Finetuning):
         return OBJECTIVES["sequence_classification"](pad=special.pad)
@@ -43,10 +46,17 @@ def objective_of(settings: Pretraining | Finetuning, tokenizer_dir: Path) -> Obj
 
 def extra_tokens(settings: Pretraining | Finetuning) -> tuple[str, ...]:
     """Special tokens that the model has beyond its tokenizer, in the order of their ids: sentinels of hidden spans."""
-    if isinstance(settings, Finetuning) or settings.objective != "span_corruption":
+    if isinstance(settings, Finetuning):
         return ()
-    _, num_spans = span_counts(settings.max_seq_length, settings.mask_share, settings.mean_span_length)
-    return tuple(SENTINEL.format(number) for number in range(max(MIN_SENTINELS, num_spans + 1)))
+    parts = [settings.alone(one) for one in (None, *settings.mixture)]
+    spans = [
+        span_counts(part.max_seq_length, part.mask_share, part.mean_span_length)[1]
+        for part in parts
+        if part.objective == "span_corruption"
+    ]
+    if not spans:
+        return ()
+    return tuple(SENTINEL.format(number) for number in range(max(MIN_SENTINELS, *(number + 1 for number in spans))))
 
 
 def _masked(settings: Pretraining, special: Special, tokenizer: Tokenizer) -> Objective:
@@ -61,7 +71,11 @@ def _masked(settings: Pretraining, special: Special, tokenizer: Tokenizer) -> Ob
     }
     continues = _continues(tokenizer) if settings.whole_words else None
     return OBJECTIVES[settings.objective](
-        special, num_special=NUM_SPECIAL, mask_share=settings.mask_share, continues=continues, **own[settings.objective]
+        special,
+        num_special=num_special(tokenizer),
+        mask_share=settings.mask_share,
+        continues=continues,
+        **own[settings.objective],
     )
 
 
@@ -80,7 +94,7 @@ def _span_corruption(settings: Pretraining, special: Special, tokenizer: Tokeniz
 def _denoising(settings: Pretraining, special: Special, tokenizer: Tokenizer) -> Objective:
     noise = Noise(**settings.denoising.model_dump(), mean_span_length=settings.mean_span_length)
     ends = _sentence_ends(tokenizer)
-    return OBJECTIVES["denoising"](special, num_special=NUM_SPECIAL, sentence_ends=ends, noise=noise)
+    return OBJECTIVES["denoising"](special, num_special=num_special(tokenizer), sentence_ends=ends, noise=noise)
 
 
 def _continues(tokenizer: Tokenizer) -> np.ndarray:
@@ -90,18 +104,19 @@ def _continues(tokenizer: Tokenizer) -> np.ndarray:
     counts as one with what is before it.
     """
     table = np.zeros(tokenizer.get_vocab_size(), dtype=bool)
-    pieces = isinstance(tokenizer.model, models.WordPiece)
+    first, pieces = num_special(tokenizer), isinstance(tokenizer.model, models.WordPiece)
     for token, number in tokenizer.get_vocab().items():
         blank = _FIRST_BLANK <= token[0] <= _LAST_BLANK
         inside = token.startswith("##") if pieces else token[0].isalnum() and not blank
-        table[number] = inside and number >= NUM_SPECIAL
+        table[number] = inside and number >= first
     return table
 
 
 def _sentence_ends(tokenizer: Tokenizer) -> np.ndarray:
     """Ids of the characters that end a sentence, as far as each is one token."""
+    first = num_special(tokenizer)
     encoded = [tokenizer.encode(character, add_special_tokens=False).ids for character in _SENTENCE_ENDS]
-    return np.array(sorted({ids[0] for ids in encoded if len(ids) == 1 and ids[0] >= NUM_SPECIAL}), dtype=np.int64)
+    return np.array(sorted({ids[0] for ids in encoded if len(ids) == 1 and ids[0] >= first}), dtype=np.int64)
 
 
 _BUILDERS: dict[str, Callable[[Pretraining, Special, Tokenizer], Objective]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -13,10 +13,12 @@ from lmforge.recipe.optimization import Finetuning, Pretraining
 class TrainingSpec(BaseModel):
     """One training run.
 
-    tokenizer: directory with tokenizer.json. data: directory with `train.npy` and `validation.npy` (token blocks) or
+    tokenizer: directory with tokenizer.json. data: directory with `train.npy` and `validation.npy` (packed tokens) or
     with `train.parquet` and `validation.parquet` (labelled examples). start: transformers directory whose weights are
-    the start; None draws new ones. run_dir: checkpoints, metrics.jsonl and result.json; a run that finds a checkpoint
-    there goes on from it. model_dir: where the finished model is written.
+    the start; None draws new ones, for the network that `architecture` and `size` name, or that of the directory
+    `network` with its configuration alone. replay: directory of earlier token blocks, for `settings.replay`. run_dir:
+    checkpoints, metrics.jsonl and result.json; a run that finds a checkpoint there goes on from it. model_dir: where
+    the finished model is written.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,15 +30,17 @@ class TrainingSpec(BaseModel):
     tokenizer: Path
     data: Path
     start: Path | None = None
+    network: Path | None = None
+    replay: Path | None = None
     objective: str
     settings: Pretraining | Finetuning
     labels: tuple[str, ...] = ()
     num_threads: int = Field(ge=1)
-    precision: Literal["32-true"] = "32-true"
     log_every_n_steps: int = Field(default=20, ge=1)
     keep_checkpoints: int = Field(default=2, ge=1)
     run_dir: Path
     model_dir: Path
+    probes: Path | None = None
 
     @property
     def checkpoints(self) -> Path:
@@ -47,6 +51,26 @@ class TrainingSpec(BaseModel):
     def metrics_file(self) -> Path:
         """Rows of `{"step": n, "train/loss": ..., ...}`; grows while the program runs."""
         return self.run_dir / "metrics.jsonl"
+
+    @property
+    def samples(self) -> Path:
+        """Directory of what the network answered at each validation, a page a step."""
+        return self.run_dir / "samples"
+
+    @property
+    def skipped_file(self) -> Path:
+        """A row for each step without an update: why, and the rows of its batch in the training data."""
+        return self.run_dir / "skipped_steps.jsonl"
+
+    @property
+    def learning_rate_file(self) -> Path:
+        """What the search for a learning rate measured and chose; a resumed run reads it."""
+        return self.run_dir / "learning_rate.json"
+
+    @property
+    def execution_file(self) -> Path:
+        """Precision, threads and compilation that were chosen for the run."""
+        return self.run_dir / "execution.json"
 
     @property
     def result_file(self) -> Path:
@@ -60,6 +84,6 @@ class TrainingSpec(BaseModel):
                 raise ValueError("settings of fine-tuning go with sequence_classification and at least two labels")
         elif self.objective != self.settings.objective:
             raise ValueError(f"objective {self.objective} but settings.objective {self.settings.objective}: write one")
-        elif self.labels or self.start:
-            raise ValueError("pre-training has new weights and no labels: leave `start` and `labels` out")
+        elif self.labels:
+            raise ValueError("pre-training has no labels: leave `labels` out")
         return self

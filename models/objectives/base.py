@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 Batch = dict[str, Tensor]
+Counts = dict[str, int]
 # exp(709.8) is the largest float64.
 MAX_EXPONENT = 709.0
 
@@ -24,8 +25,15 @@ class Objective(Protocol):
         """Tensors of one batch; all randomness comes from `rng`."""
         ...
 
-    def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
-        """Mean loss of a batch in nats, a scalar."""
+    def counts(self, batch: Batch) -> Counts:
+        """What the means of `loss` divide by, each at least 1; additive over the rows of a batch."""
+        ...
+
+    def loss(self, model: PreTrainedModel, batch: Batch, counts: Counts | None = None) -> Tensor:
+        """Mean loss of a batch in nats, a scalar.
+
+        counts: of the larger batch that this one is a part of; the losses of its parts then add up to its own.
+        """
         ...
 
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:

@@ -8,18 +8,28 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from models.heads import prediction_head
-from models.objectives.base import Batch, perplexity
+from models.objectives.base import Batch, Counts, perplexity
+from models.objectives.masked_lm import IGNORED
+from models.packing import Packed, as_packed, hidden_states, placed
 
 
 class CausalLM:
-    """Rows are token blocks `[n, length]`; every token but the first is predicted."""
+    """Rows are token ids `[n, length]`, an array or `Packed`; every token but the first of a piece is predicted."""
 
-    def collate(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
-        return {"input_ids": torch.from_numpy(rows.astype(np.int64))}
+    def collate(self, rows: np.ndarray | Packed, rng: np.random.Generator) -> Batch:
+        """`labels` are the tokens that follow: those of the last token of a piece and of padding are ignored."""
+        ids, segments, _ = as_packed(rows)
+        follows = (segments[:, 1:] == segments[:, :-1]) & (segments[:, 1:] > 0)
+        labels = np.full(ids.shape, IGNORED)
+        labels[:, :-1][follows] = ids[:, 1:][follows]
+        return {"input_ids": torch.from_numpy(ids), "labels": torch.from_numpy(labels), **placed(rows)}
 
-    def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+    def counts(self, batch: Batch) -> Counts:
+        return {"tokens": max(1, int((batch["labels"] != IGNORED).sum()))}
+
+    def loss(self, model: PreTrainedModel, batch: Batch, counts: Counts | None = None) -> Tensor:
         hidden, targets = self._predicting(model, batch)
-        return prediction_head(model).loss(hidden, targets) / max(1, len(targets))
+        return prediction_head(model).loss(hidden, targets) / (counts or self.counts(batch))["tokens"]
 
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:
         return prediction_head(model).sums(*self._predicting(model, batch))
@@ -31,6 +41,5 @@ class CausalLM:
     @staticmethod
     def _predicting(model: PreTrainedModel, batch: Batch) -> tuple[Tensor, Tensor]:
         """Hidden states and the tokens that follow them: `[predicted, hidden_size]` and `[predicted]`."""
-        ids = batch["input_ids"]
-        hidden = model.base_model(input_ids=ids[:, :-1]).last_hidden_state
-        return hidden.flatten(0, 1), ids[:, 1:].flatten()
+        predicted = batch["labels"] != IGNORED
+        return hidden_states(model, batch, causal=True)[predicted], batch["labels"][predicted]

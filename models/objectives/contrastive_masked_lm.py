@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 
 from models.architectures import Special
 from models.heads import prediction_head
-from models.objectives.base import Batch, perplexity
+from models.objectives.base import Batch, Counts, perplexity
 from models.objectives.masked_lm import IGNORED, MaskedLM
 
 NUM_BORDERS = 2  # [CLS] and [SEP] of a row
@@ -57,9 +57,12 @@ class ContrastiveMaskedLM:
         batch = self.masking.collate(ids, rng)
         return batch | {"attention_mask": torch.from_numpy((ids != self.special.pad).astype(np.int64))}
 
-    def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+    def counts(self, batch: Batch) -> Counts:
+        return self.masking.counts(batch)
+
+    def loss(self, model: PreTrainedModel, batch: Batch, counts: Counts | None = None) -> Tensor:
         hidden, targets, similarity = self._forward(model, batch)
-        masked = prediction_head(model).loss(hidden, targets) / max(1, len(targets))
+        masked = prediction_head(model).loss(hidden, targets) / (counts or self.counts(batch))["tokens"]
         return masked + self.weight * _contrast(similarity)
 
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:

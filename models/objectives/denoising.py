@@ -15,12 +15,14 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from models.configurations import Special
-from models.objectives.base import Batch, perplexity
-from models.objectives.encoder_decoder import target_loss, token_losses
+from models.objectives.base import Batch, Counts, perplexity
+from models.objectives.encoder_decoder import target_counts, target_loss, token_losses
+from models.objectives.masked_lm import IGNORED
+from models.packing import Packed, as_packed
 
 
 class Noise(NamedTuple):
-    """Shares of tokens that are masked, deleted and covered by spans, and of blocks whose sentences change places.
+    """Shares of tokens that are masked, deleted and covered by spans, and of rows whose sentences change places.
 
     Defaults are those of BART's own pre-training (section 5): spans over 30 % of the tokens, all sentences permuted.
     """
@@ -33,18 +35,21 @@ class Noise(NamedTuple):
 
 
 class Denoising:
-    """Rows are token blocks `[n, length]`; [CLS] and [SEP] of documents stay, and sentences stay in their document.
+    """Rows are token ids `[n, length]`, an array or `Packed` with one piece a row.
 
-    sentence_ends: ids of the tokens that end a sentence. An input is never longer than its block.
+    [CLS] and [SEP] of documents stay, and sentences stay in their document. sentence_ends: ids of the tokens that end a
+    sentence. An input is never longer than its row.
     """
 
     def __init__(self, special: Special, *, num_special: int, sentence_ends: np.ndarray, noise: Noise) -> None:
         self.special, self.num_special = special, num_special
         self.sentence_ends, self.noise = sentence_ends, noise
 
-    def collate(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
-        labels = rows.astype(np.int64)
-        ids = self._permuted(labels, rng)
+    def collate(self, rows: np.ndarray | Packed, rng: np.random.Generator) -> Batch:
+        text, segments, _ = as_packed(rows)
+        assert segments.max() == 1, "more than one piece in a row"
+        real = segments > 0
+        ids = self._permuted(text, real, rng)
         ordinary = ids >= self.num_special
         draw = rng.random(ids.shape)
         masked = ordinary & (draw < self.noise.mask_share)
@@ -53,27 +58,34 @@ class Denoising:
         begins, covered = self._spans(len(ids), ids.shape[1], rng)
         # Before every token is a place for the [MASK] of a span that begins there: [n, length, 2].
         tokens = np.stack([np.full_like(ids, self.special.mask), np.where(masked, self.special.mask, ids)], axis=2)
-        kept = np.stack([begins, ~(deleted | (covered & ordinary))], axis=2)
+        kept = np.stack([begins, ~(deleted | (covered & ordinary))], axis=2) & real[:, :, None]
         kept[~kept.any((1, 2)), 0, 0] = True  # an input of nothing has no attention
         shown, mask = self._packed(tokens.reshape(len(ids), -1), kept.reshape(len(ids), -1), ids.shape[1])
         return {
             "input_ids": torch.from_numpy(shown),
             "attention_mask": torch.from_numpy(mask.astype(np.int64)),
-            "labels": torch.from_numpy(labels),
+            "labels": torch.from_numpy(np.where(real, text, IGNORED)),
         }
 
-    def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
-        return target_loss(model, batch)
+    def counts(self, batch: Batch) -> Counts:
+        return target_counts(batch)
+
+    def loss(self, model: PreTrainedModel, batch: Batch, counts: Counts | None = None) -> Tensor:
+        return target_loss(model, batch, counts)
 
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:
         losses, right = token_losses(model, batch)
-        return {"loss": losses.sum().item(), "correct": right.sum().item(), "count": float(losses.numel())}
+        return {
+            "loss": losses.sum().item(),
+            "correct": right.sum().item(),
+            "count": float((batch["labels"] != IGNORED).sum()),
+        }
 
     def metrics(self, totals: dict[str, float]) -> dict[str, float]:
         loss = totals["loss"] / totals["count"]
         return {"loss": loss, "perplexity": perplexity(loss), "accuracy": totals["correct"] / totals["count"]}
 
-    def _permuted(self, ids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _permuted(self, ids: np.ndarray, real: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Sentences in another order inside their document, in a share of the rows."""
         opening, closing = ids == self.special.cls, ids == self.special.sep
         after = np.zeros(ids.shape, dtype=bool)
@@ -81,7 +93,7 @@ class Denoising:
         place = np.maximum.accumulate(np.where(after, np.arange(ids.shape[1]), 0), axis=1)  # where a sentence begins
         chosen = rng.random((len(ids), 1)) < self.noise.permutation_share
         keys = np.take_along_axis(rng.random(ids.shape), place, axis=1) * chosen
-        keys[opening], keys[closing] = 0, 1
+        keys[opening], keys[closing], keys[~real] = 0, 1, 1  # padding stays behind all
         # Stable, so that the tokens of a sentence, which share a key, stay in order; [SEP] stays before the next [CLS].
         order = np.argsort(opening.cumsum(1) + keys, axis=1, kind="stable")
         return np.take_along_axis(ids, order, axis=1)

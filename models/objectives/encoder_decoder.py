@@ -12,7 +12,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from models.heads import prediction_head
-from models.objectives.base import Batch
+from models.objectives.base import Batch, Counts
 from models.objectives.masked_lm import IGNORED
 
 
@@ -33,11 +33,19 @@ def example_losses(model: PreTrainedModel, batch: Batch) -> Tensor:
     return losses.sum(1) / (batch["labels"] != IGNORED).sum(1).clamp(min=1)
 
 
-def target_loss(model: PreTrainedModel, batch: Batch) -> Tensor:
+def target_counts(batch: Batch) -> Counts:
+    """How many tokens the target of a batch has."""
+    return {"tokens": max(1, int((batch["labels"] != IGNORED).sum()))}
+
+
+def target_loss(model: PreTrainedModel, batch: Batch, counts: Counts | None = None) -> Tensor:
     """Mean loss of all target tokens of a batch in nats, a scalar, as `transformers` computes it."""
     wanted = batch["labels"] != IGNORED
     targets = batch["labels"][wanted]
-    return prediction_head(model).loss(_decoded(model, batch)[wanted], targets) / max(1, len(targets))
+    return (
+        prediction_head(model).loss(_decoded(model, batch)[wanted], targets)
+        / (counts or target_counts(batch))["tokens"]
+    )
 
 
 def _decoded(model: PreTrainedModel, batch: Batch) -> Tensor:

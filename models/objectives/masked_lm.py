@@ -13,13 +13,14 @@ from transformers import PreTrainedModel
 
 from models.architectures import Special
 from models.heads import prediction_head
-from models.objectives.base import Batch, perplexity
+from models.objectives.base import Batch, Counts, perplexity
+from models.packing import Packed, as_packed, hidden_states, placed
 
 IGNORED = -100
 
 
 class MaskedLM:
-    """Rows are token blocks `[n, length]`; special tokens are never chosen.
+    """Rows are token ids `[n, length]`, an array or `Packed`; special tokens and padding are never chosen.
 
     continues: `[vocab_size]` of bool, which tokens go on with the word before them; with it words are chosen whole
     (whole-word masking, as in a later release of BERT), each with probability `mask_share`.
@@ -33,30 +34,35 @@ class MaskedLM:
         self.mask_share = mask_share
         self.continues = continues
 
-    def choose(self, ids: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def choose(self, rows: Packed, rng: np.random.Generator) -> np.ndarray:
         """Positions to predict, `[n, length]` of bool: each ordinary token, or word, with probability `mask_share`."""
+        ids = rows.ids
         draws = rng.random(ids.shape, dtype=np.float32)
         if self.continues is not None:
-            # The rest of a word that began in the block before is a word of its own.
-            begins = np.where(self.continues[ids], 0, np.arange(ids.shape[1]))
+            # The rest of a word that began in the piece before is a word of its own.
+            inside = self.continues[ids] & (rows.position_ids > 0)
+            begins = np.where(inside, 0, np.arange(ids.shape[1]))
             draws = np.take_along_axis(draws, np.maximum.accumulate(begins, axis=1), axis=1)
-        chosen: np.ndarray = (draws < self.mask_share) & (ids >= self.num_special)
+        chosen: np.ndarray = (draws < self.mask_share) & (ids >= self.num_special) & (rows.segments > 0)
         return chosen
 
-    def collate(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
-        ids = rows.astype(np.int64)
-        chosen = self.choose(ids, rng)
+    def collate(self, rows: np.ndarray | Packed, rng: np.random.Generator) -> Batch:
+        packed = as_packed(rows)
+        ids, chosen = packed.ids.copy(), self.choose(packed, rng)
         labels = np.where(chosen, ids, IGNORED)
         draw = rng.random(ids.shape, dtype=np.float32)
         ids[chosen & (draw < 0.8)] = self.special.mask
         swapped = chosen & (draw >= 0.9)
         ids[swapped] = rng.integers(self.num_special, self.special.vocab_size, int(swapped.sum()))
-        return {"input_ids": torch.from_numpy(ids), "labels": torch.from_numpy(labels)}
+        return {"input_ids": torch.from_numpy(ids), "labels": torch.from_numpy(labels), **placed(rows)}
 
-    def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
-        hidden, targets = self._chosen(model, batch)
+    def counts(self, batch: Batch) -> Counts:
         # A small batch may have no chosen position; its mean would not be a number.
-        return prediction_head(model).loss(hidden, targets) / max(1, len(targets))
+        return {"tokens": max(1, int((batch["labels"] != IGNORED).sum()))}
+
+    def loss(self, model: PreTrainedModel, batch: Batch, counts: Counts | None = None) -> Tensor:
+        hidden, targets = self._chosen(model, batch)
+        return prediction_head(model).loss(hidden, targets) / (counts or self.counts(batch))["tokens"]
 
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:
         return prediction_head(model).sums(*self._chosen(model, batch))
@@ -69,5 +75,5 @@ class MaskedLM:
     def _chosen(model: PreTrainedModel, batch: Batch) -> tuple[Tensor, Tensor]:
         """Hidden states and tokens of the chosen positions: `[chosen, hidden_size]` and `[chosen]`."""
         chosen = batch["labels"] != IGNORED
-        hidden = model.base_model(input_ids=batch["input_ids"]).last_hidden_state  # [n, length, hidden_size]
+        hidden = hidden_states(model, batch)  # [n, length, hidden_size]
         return hidden[chosen], batch["labels"][chosen]

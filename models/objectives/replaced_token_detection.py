@@ -17,12 +17,13 @@ from transformers import PreTrainedModel
 
 from models.architectures import Special
 from models.heads import prediction_head
-from models.objectives.base import Batch
+from models.objectives.base import Batch, Counts
 from models.objectives.masked_lm import IGNORED, MaskedLM
+from models.packing import Packed, as_packed, hidden_states, model_inputs, placed
 
 
 class ReplacedTokenDetection:
-    """Rows are token blocks `[n, length]`; the model is a `DiscriminatorWithGenerator`.
+    """Rows are token ids `[n, length]`, an array or `Packed`; the model is a `DiscriminatorWithGenerator`.
 
     weight: of the detector's loss beside the generator's (50: appendix A). Validation `loss` is that weighted sum.
     """
@@ -40,20 +41,26 @@ class ReplacedTokenDetection:
         self.masking = MaskedLM(special, num_special=num_special, mask_share=mask_share, continues=continues)
         self.weight = weight
 
-    def collate(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
+    def collate(self, rows: np.ndarray | Packed, rng: np.random.Generator) -> Batch:
         """`input_ids` as the generator sees them, `labels` at the masked places, and `draws` in [0, 1)."""
-        ids = rows.astype(np.int64)
-        chosen = self.masking.choose(ids, rng)
+        packed = as_packed(rows)
+        ids, chosen = packed.ids, self.masking.choose(packed, rng)
         return {
             "input_ids": torch.from_numpy(np.where(chosen, self.special.mask, ids)),
             "labels": torch.from_numpy(np.where(chosen, ids, IGNORED)),
             "draws": torch.from_numpy(rng.random(ids.shape)),
+            **placed(rows),
         }
 
-    def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+    def counts(self, batch: Batch) -> Counts:
+        return {"masked": self.masking.counts(batch)["tokens"], "tokens": max(1, int(_tokens(batch).sum()))}
+
+    def loss(self, model: PreTrainedModel, batch: Batch, counts: Counts | None = None) -> Tensor:
         logits, targets, detected, replaced = self._forward(model, batch)
-        generator = functional.cross_entropy(logits, targets, reduction="sum") / max(1, len(targets))
-        return generator + self.weight * functional.binary_cross_entropy_with_logits(detected, replaced.float())
+        counts = counts or self.counts(batch)
+        generator = functional.cross_entropy(logits, targets, reduction="sum") / counts["masked"]
+        detector = functional.binary_cross_entropy_with_logits(detected, replaced.float(), reduction="sum")
+        return generator + self.weight * detector / counts["tokens"]
 
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:
         logits, targets, detected, replaced = self._forward(model, batch)
@@ -81,19 +88,26 @@ class ReplacedTokenDetection:
 
     @staticmethod
     def _forward(model: PreTrainedModel, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Logits and targets: `[chosen, vocab_size]` and `[chosen]` of the generator, `[n, length]` of the detector."""
+        """Logits and targets: `[chosen, vocab_size]` and `[chosen]` of the generator, `[tokens]` of the detector."""
         chosen = batch["labels"] != IGNORED
         network: Any = model
-        hidden = network.generator.base_model(input_ids=batch["input_ids"]).last_hidden_state
+        hidden = hidden_states(network.generator, batch)
         logits, targets = prediction_head(network.generator)(hidden[chosen]), batch["labels"][chosen]
-        drawn = _drawn(logits.detach(), batch["draws"][chosen])
+        drawn = drawn_tokens(logits.detach(), batch["draws"][chosen])
         spoilt = batch["input_ids"].masked_scatter(chosen, drawn)
         replaced = torch.zeros_like(chosen).masked_scatter(chosen, drawn != targets)
-        detected: Tensor = network(input_ids=spoilt).logits
-        return logits, targets, detected, replaced
+        detected: Tensor = network(**model_inputs(model, batch | {"input_ids": spoilt})).logits
+        tokens = _tokens(batch)
+        return logits, targets, detected[tokens], replaced[tokens]
 
 
-def _drawn(logits: Tensor, draws: Tensor) -> Tensor:
+def _tokens(batch: Batch) -> Tensor:
+    """Where a batch has tokens and not padding, `[n, length]` of bool."""
+    mask = batch.get("attention_mask")
+    return torch.ones_like(batch["input_ids"], dtype=torch.bool) if mask is None else mask > 0
+
+
+def drawn_tokens(logits: Tensor, draws: Tensor) -> Tensor:
     """Tokens drawn from softmax(logits) by inverting its distribution function at `draws`, `[n]`."""
     # In float32 the sum over a large vocabulary is not exactly one, and the last tokens would come too often.
     reached = logits.double().softmax(-1).cumsum(-1)

@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 
 from models.architectures import Special
 from models.heads import prediction_head
-from models.objectives.base import Batch, perplexity
+from models.objectives.base import Batch, Counts, perplexity
 from models.objectives.masked_lm import IGNORED, MaskedLM
 
 NUM_BORDERS = 3  # [CLS] and two [SEP] of a row
@@ -67,10 +67,14 @@ class SegmentPairs(ABC):
             "spoilt": torch.from_numpy(spoilt.astype(np.int64)),
         }
 
-    def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
+    def counts(self, batch: Batch) -> Counts:
+        return self.masking.counts(batch) | {"pairs": len(batch["spoilt"])}
+
+    def loss(self, model: PreTrainedModel, batch: Batch, counts: Counts | None = None) -> Tensor:
         hidden, targets, judged = self._forward(model, batch)
-        masked = prediction_head(model).loss(hidden, targets) / max(1, len(targets))
-        return masked + functional.cross_entropy(judged, batch["spoilt"])
+        counts = counts or self.counts(batch)
+        masked = prediction_head(model).loss(hidden, targets) / counts["tokens"]
+        return masked + functional.cross_entropy(judged, batch["spoilt"], reduction="sum") / counts["pairs"]
 
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:
         hidden, targets, judged = self._forward(model, batch)

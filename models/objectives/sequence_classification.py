@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from models.objectives.base import Batch
+from models.objectives.base import Batch, Counts
 
 
 class Example(NamedTuple):
@@ -41,8 +41,12 @@ class SequenceClassification:
             "labels": torch.from_numpy(labels),
         }
 
-    def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
-        return functional.cross_entropy(self._logits(model, batch), batch["labels"])
+    def counts(self, batch: Batch) -> Counts:
+        return {"rows": len(batch["labels"])}
+
+    def loss(self, model: PreTrainedModel, batch: Batch, counts: Counts | None = None) -> Tensor:
+        losses = functional.cross_entropy(self._logits(model, batch), batch["labels"], reduction="sum")
+        return losses / (counts or self.counts(batch))["rows"]
 
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:
         logits, labels = self._logits(model, batch), batch["labels"]

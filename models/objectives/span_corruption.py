@@ -2,8 +2,7 @@
 
 Each span becomes one sentinel in the input, and the target is the sentinels with what they stand for, one last
 sentinel and [SEP]. Sentinels have the ids after the tokenizer's own: the model's vocabulary is larger by them, and the
-tokenizer that is saved with it has them as `<extra_id_0>`, ... Borders of documents inside a block are hidden and
-predicted like other tokens.
+tokenizer that is saved with it has them as `<extra_id_0>`, ...
 """
 
 from __future__ import annotations
@@ -13,8 +12,10 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from models.objectives.base import Batch, perplexity
-from models.objectives.encoder_decoder import target_loss, token_losses
+from models.objectives.base import Batch, Counts, perplexity
+from models.objectives.encoder_decoder import target_counts, target_loss, token_losses
+from models.objectives.masked_lm import IGNORED
+from models.packing import Packed, as_packed
 
 # As many as T5 has (section 3.1.4): enough for blocks of 2,000 tokens at its own settings.
 MIN_SENTINELS = 100
@@ -22,11 +23,13 @@ SENTINEL = "<extra_id_{}>"
 
 
 class SpanCorruption:
-    """Rows are token blocks `[n, length]`; every row loses as many tokens in as many spans, so nothing is padded.
+    """Rows are token ids `[n, length]`, an array or `Packed` with one piece a row.
 
-    first_sentinel: id of `<extra_id_0>`; sep: id that ends input and target. Raises ValueError for blocks that need
-    more than `num_sentinels`. Validation `loss` is that of the hidden tokens alone, so that it compares with n-gram
-    floors; `target_loss` is that of the whole target, sentinels and [SEP] included, which training minimises.
+    Rows of one length lose as many tokens in as many spans; a batch is padded to its longest input and target.
+    first_sentinel: id of `<extra_id_0>`; sep: id that ends input and target, whether the row ends with it or not.
+    Raises ValueError for rows that need more than `num_sentinels`. Validation `loss` is that of the hidden tokens
+    alone, so that it compares with n-gram floors; `target_loss` is that of the whole target, sentinels and [SEP]
+    included, which training minimises.
     """
 
     def __init__(
@@ -37,39 +40,47 @@ class SpanCorruption:
         num_sentinels: int = MIN_SENTINELS,
         mask_share: float = 0.15,
         mean_span_length: float = 3.0,
+        pad: int = 0,
     ) -> None:
-        self.sep, self.first_sentinel, self.num_sentinels = sep, first_sentinel, num_sentinels
+        self.sep, self.first_sentinel, self.num_sentinels, self.pad = sep, first_sentinel, num_sentinels, pad
         self.mask_share, self.mean_span_length = mask_share, mean_span_length
 
-    def collate(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
-        ids = rows.astype(np.int64)
-        hidden, num_spans = self._spans(len(ids), ids.shape[1], rng)
-        if num_spans + 1 > self.num_sentinels:
-            wanted = f"blocks of {ids.shape[1]} tokens need {num_spans + 1} sentinels"
-            raise ValueError(f"{wanted}, but there are {self.num_sentinels}")
-        shown = self._replaced(ids, hidden)
-        last = np.full((len(ids), 1), self.first_sentinel + num_spans)
-        targets = np.hstack([self._replaced(ids, ~hidden), last])
-        end = np.full((len(ids), 1), self.sep)
+    def collate(self, rows: np.ndarray | Packed, rng: np.random.Generator) -> Batch:
+        ids, segments, _ = as_packed(rows)
+        assert segments.max() == 1, "more than one piece in a row"
+        lengths = segments.sum(1)
+        # A whole document has the [SEP] already that ends its row.
+        lengths -= ids[np.arange(len(ids)), lengths - 1] == self.sep
+        inputs: list[np.ndarray] = [ids[0]] * len(ids)
+        targets = list(inputs)
+        for length in np.unique(lengths).tolist():
+            alike = np.flatnonzero(lengths == length)
+            for row, shown, target in zip(alike, *self._corrupted(ids[alike, :length], rng), strict=True):
+                inputs[row], targets[row] = shown, target
         return {
-            "input_ids": torch.from_numpy(np.hstack([shown, end])),
-            "attention_mask": torch.ones(len(ids), shown.shape[1] + 1, dtype=torch.int64),
-            "labels": torch.from_numpy(np.hstack([targets, end])),
+            "input_ids": torch.from_numpy(_stacked(inputs, self.pad)),
+            "attention_mask": torch.from_numpy((_stacked(inputs, -1) >= 0).astype(np.int64)),
+            "labels": torch.from_numpy(_stacked(targets, IGNORED)),
         }
 
-    def loss(self, model: PreTrainedModel, batch: Batch) -> Tensor:
-        return target_loss(model, batch)
+    def counts(self, batch: Batch) -> Counts:
+        return target_counts(batch)
+
+    def loss(self, model: PreTrainedModel, batch: Batch, counts: Counts | None = None) -> Tensor:
+        return target_loss(model, batch, counts)
 
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:
         losses, right = token_losses(model, batch)
-        text = batch["labels"] < self.first_sentinel
-        text[:, -1] = False  # the [SEP] that ends the target
+        labels = batch["labels"]
+        text = (labels != IGNORED) & (labels < self.first_sentinel)
+        ends = (labels != IGNORED).sum(1, keepdim=True) - 1
+        text.scatter_(1, ends, False)  # the [SEP] that ends the target
         return {
             "loss": losses[text].sum().item(),
             "correct": right[text].sum().item(),
             "count": float(text.sum()),
             "target_loss": losses.sum().item(),
-            "target_count": float(losses.numel()),
+            "target_count": float((labels != IGNORED).sum()),
         }
 
     def metrics(self, totals: dict[str, float]) -> dict[str, float]:
@@ -80,6 +91,17 @@ class SpanCorruption:
             "accuracy": totals["correct"] / totals["count"],
             "target_loss": totals["target_loss"] / totals["target_count"],
         }
+
+    def _corrupted(self, ids: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and targets of rows of one length, each with [SEP] at its end."""
+        hidden, num_spans = self._spans(len(ids), ids.shape[1], rng)
+        if num_spans + 1 > self.num_sentinels:
+            wanted = f"rows of {ids.shape[1]} tokens need {num_spans + 1} sentinels"
+            raise ValueError(f"{wanted}, but there are {self.num_sentinels}")
+        last = np.full((len(ids), 1), self.first_sentinel + num_spans)
+        end = np.full((len(ids), 1), self.sep)
+        shown, target = self._replaced(ids, hidden), self._replaced(ids, ~hidden)
+        return np.hstack([shown, end]), np.hstack([target, last, end])
 
     def _spans(self, num_rows: int, length: int, rng: np.random.Generator) -> tuple[np.ndarray, int]:
         """Which tokens are hidden, `[num_rows, length]` of bool, in how many spans; a row begins with a shown token."""
@@ -105,6 +127,14 @@ def span_counts(length: int, mask_share: float, mean_span_length: float) -> tupl
     num_hidden = min(max(round(length * mask_share), 1), length - 1)
     num_spans = max(round(num_hidden / mean_span_length), 1)
     return num_hidden, min(num_spans, num_hidden, length - num_hidden)
+
+
+def _stacked(rows: list[np.ndarray], fill: int) -> np.ndarray:
+    """Rows under one another, filled up to the longest, `[n, longest]`."""
+    stacked = np.full((len(rows), max(map(len, rows))), fill, dtype=np.int64)
+    for index, row in enumerate(rows):
+        stacked[index, : len(row)] = row
+    return stacked
 
 
 def _parts(num_rows: int, total: int, num_parts: int, rng: np.random.Generator) -> np.ndarray:

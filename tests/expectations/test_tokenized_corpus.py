@@ -18,6 +18,7 @@ FACTS = {
     "vocabulary_used_share": 0.9,
     "vocab_size": 300,
     "max_token_id": 299,
+    "train_fill_rate": 0.98,
 }
 
 
@@ -47,6 +48,11 @@ def test_good_facts_pass(judge):
 )
 def test_each_promise_can_be_broken(judge, fact, value, broken):
     assert judge(tokenized_corpus(), facts=FACTS | {fact: value}).broken == broken
+
+
+def test_rows_of_padding_warn(judge):
+    verdict = judge(tokenized_corpus(), facts=FACTS | {"train_fill_rate": 0.89})
+    assert (verdict.broken, verdict.warned) == (set(), {"train_fill_rate"})
 
 
 def test_missing_facts_never_pass(judge):

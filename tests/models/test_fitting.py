@@ -10,7 +10,7 @@ import pytest
 
 from lmforge.recipe.optimization import Pretraining
 from lmforge.recipe.schema import Model
-from models.fitting import DECODERS, ENCODER_DECODERS, ENCODERS, misfit
+from models.fitting import DECODERS, ENCODER_DECODERS, ENCODERS, clash, misfit, network_of
 
 ARCHITECTURES = get_args(Model.model_fields["architecture"].annotation)
 OBJECTIVES = get_args(Pretraining.model_fields["objective"].annotation)
@@ -51,3 +51,26 @@ def test_unknown_names_are_no_misfit():
 def test_the_table_costs_no_import_of_torch():
     code = "import sys, models.fitting; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("objectives", "reason"),
+    [
+        (["masked_lm", "sentence_order", "next_sentence", "contrastive_masked_lm"], None),
+        (["span_corruption", "denoising", "span_corruption"], None),
+        (["replaced_token_detection"], None),
+        (["masked_lm", "replaced_token_detection"], "trains two networks and mixes with no other objective"),
+        (["masked_lm", "causal_lm"], "no architecture learns both masked_lm and causal_lm; with it mix masked_lm or "),
+        (["denoising", "masked_lm"], "with it mix span_corruption or denoising"),
+    ],
+)
+def test_what_mixes(objectives, reason):
+    found = clash(objectives)
+    assert (found is None) == (reason is None)
+    assert reason is None or reason in found
+
+
+def test_the_network_of_a_mixture_has_the_head_for_pairs():
+    assert network_of(["masked_lm", "sentence_order"]) == "sentence_order"
+    assert network_of(["contrastive_masked_lm", "masked_lm"]) == "contrastive_masked_lm"
+    assert network_of(["denoising", "span_corruption"]) == "denoising"

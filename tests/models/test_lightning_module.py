@@ -1,13 +1,14 @@
-"""Schedules at their corners, weight decay where it belongs, and dropout as a function of the step."""
+"""The optimizer follows the schedule, weight decay where it belongs, and dropout as a function of the step."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from models.architectures import Special, build_config, language_model
-from models.lightning_module import SCHEDULES, LanguageModule, parameter_groups
+from models.lightning_module import LanguageModule, parameter_groups
 from models.objectives import OBJECTIVES
 
 SPECIAL = Special(pad=0, cls=2, sep=3, mask=4, vocab_size=64)
@@ -22,20 +23,8 @@ def module_of(architecture: str = "gpt2", dropout: float = 0.0) -> LanguageModul
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "factors"),
-    [
-        ("linear", {0: 0.1, 9: 1.0, 10: 1.0, 55: 0.5, 99: 1 / 90, 100: 0.0, 101: 0.0}),
-        ("cosine", {0: 0.1, 9: 1.0, 10: 1.0, 55: 0.5, 100: 0.0, 101: 0.0}),
-        ("trapezoid", {0: 0.1, 9: 1.0, 10: 1.0, 80: 1.0, 90: 0.5, 99: 0.05, 100: 0.0}),
-        ("constant", {0: 0.1, 4: 0.5, 9: 1.0, 99: 1.0}),
-    ],
-)
-def test_schedule(name, factors):
-    factor = SCHEDULES[name](10, 100)
-    assert {step: factor(step) for step in factors} == pytest.approx(factors, abs=1e-12)
-    assert all(0 <= factor(step) <= 1 for step in range(110))
-    assert SCHEDULES[name](0, 1)(0) > 0, "a run of one step learns"
+def causal_batch() -> dict[str, torch.Tensor]:
+    return OBJECTIVES["causal_lm"]().collate(np.arange(5, 21)[None], np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("architecture", ["bert", "modernbert", "gpt2"])
@@ -72,7 +61,7 @@ def test_optimizer_follows_the_schedule():
 
 def test_dropout_is_a_function_of_seed_and_step():
     module = module_of(dropout=0.3).train()
-    batch = {"input_ids": torch.arange(16)[None] + 5}
+    batch = causal_batch()
 
     def loss() -> float:
         module.on_train_batch_start(batch, 0)
@@ -83,3 +72,49 @@ def test_dropout_is_a_function_of_seed_and_step():
     assert loss() == first
     module.seed = 4
     assert loss() != first
+
+
+def test_position_ahead_of_the_steps_lowers_the_rate():
+    module = module_of()
+    made = module.configure_optimizers()
+    optimizer, scheduler = made["optimizer"], made["lr_scheduler"]["scheduler"]
+    module.position = 6.0
+    optimizer.step()
+    scheduler.step()
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.25)
+
+
+def test_gradient_norm_is_that_before_clipping():
+    module = module_of()
+    module.training_step(causal_batch(), 0).backward()
+    norm = torch.cat([weight.grad.flatten() for weight in module.parameters()]).norm().item()
+    module.configure_gradient_clipping(None, gradient_clip_val=norm / 4)
+    clipped = torch.cat([weight.grad.flatten() for weight in module.parameters()]).norm().item()
+    assert module.gradient_norm == pytest.approx(norm, rel=1e-4)
+    assert clipped == pytest.approx(norm / 4, rel=1e-4)
+    assert module.step_loss == pytest.approx(module.training_step(causal_batch(), 0).item())
+
+
+@pytest.mark.parametrize("poisoned", ["loss", "gradient"])
+def test_step_that_is_not_finite_changes_neither_weights_nor_moments(poisoned):
+    module = module_of()
+    optimizer = module.configure_optimizers()["optimizer"]
+
+    def step(poison: bool) -> None:
+        module.training_step(causal_batch(), 0).backward()
+        if poison and poisoned == "loss":
+            module.step_loss = float("inf")
+        elif poison:
+            next(module.parameters()).grad[0, 0] = float("nan")
+        module.configure_gradient_clipping(optimizer, gradient_clip_val=1.0)
+        optimizer.step()
+
+    step(poison=False)
+    assert module.gradient_norm is not None
+    weights = [weight.detach().clone() for weight in module.parameters()]
+    moments = [state["exp_avg"].clone() for state in optimizer.state.values()]
+    step(poison=True)
+    assert module.gradient_norm is None
+    assert all(torch.equal(one, two) for one, two in zip(weights, module.parameters(), strict=True))
+    kept = [state["exp_avg"] for state in optimizer.state.values()]
+    assert all(torch.equal(one, two) for one, two in zip(moments, kept, strict=True))

@@ -154,6 +154,7 @@ def test_facts_alone_are_compared_too(run, tmp_path):
     facts = {
         "num_train_blocks": 8, "num_validation_blocks": 1, "num_tokens": 1200, "num_words": 1000,
         "unknown_share": 0.01, "vocabulary_used_share": 0.9, "vocab_size": 300, "max_token_id": 299,
+        "train_fill_rate": 1.0,
     }  # fmt: skip
     for key, num_tokens in (("a", 1200), ("b", 3000)):
         (tmp_path / key).mkdir()

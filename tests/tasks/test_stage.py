@@ -65,22 +65,6 @@ def test_state_message_is_the_stage_line(run):
     assert "cached" in state.message
 
 
-def test_metrics_forwarder_sends_each_complete_line_once(run, tmp_path):
-    path = tmp_path / "metrics.jsonl"
-    with tracking.nested_run(run, "child", "test") as child:
-        forwarder = tracking.MetricsForwarder(run.home, child, path)
-        forwarder.forward()
-        path.write_text('{"step": 1, "train/loss": 3.5}\n{"step": 2, "train')
-        forwarder.forward()
-        with path.open("a") as file:
-            file.write('/loss": 3.25}\n')
-        forwarder.forward()
-        forwarder.forward()
-    points = tracking.client(run.home).get_metric_history(child, "train/loss")
-    assert [(point.step, point.value) for point in points] == [(1, 3.5), (2, 3.25)]
-    assert tracking.client(run.home).get_run(child).info.status == "FINISHED"
-
-
 @pytest.mark.parametrize(("error", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED")])
 def test_nested_run_ends_as_its_body_does(run, error, status):
     with pytest.raises(error), tracking.nested_run(run, "child", "test") as child:
@@ -139,14 +123,3 @@ def test_tracking_leaves_the_environment_to_the_user(run, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     tracking.client(run.home)
     assert "MLFLOW_TRACKING_URI" not in os.environ
-
-
-def test_an_outage_of_the_tracker_loses_no_metric(run, tmp_path):
-    path = tmp_path / "metrics.jsonl"
-    path.write_text('{"step": 1, "train/loss": 3.5}\n')
-    with tracking.nested_run(run, "child", "test") as child:
-        forwarder = tracking.MetricsForwarder(run.home, "no-such-run", path)
-        assert not forwarder.forward(), "MLflow refused, and the program goes on"
-        forwarder.run_id = child
-        assert forwarder.forward()
-    assert [point.value for point in tracking.client(run.home).get_metric_history(child, "train/loss")] == [3.5]

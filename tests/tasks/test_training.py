@@ -15,7 +15,9 @@ import pytest
 from lmforge.errors import InputError, TrainingError
 from lmforge.recipe import Recipe
 from lmforge.training.checkpoints import newest_checkpoint, step_of
-from tasks import tracking, training
+from lmforge.training.objectives import special_ids
+from models.architectures import build_config, classifier
+from tasks import forwarding, tracking, training
 from tasks.context import Run
 
 
@@ -60,6 +62,7 @@ def test_interrupted_run_leaves_a_checkpoint_and_goes_on_without_a_doubled_step(
     with pytest.raises(KeyboardInterrupt):
         training.train(run, spec, "pretrain")
     watcher.join()
+    (first,) = children(run)
     stopped = step_of(newest_checkpoint(spec.checkpoints))
     assert 17 <= stopped < 200
     # As after a kill: rows that the next program will measure again, and half of one.
@@ -67,7 +70,8 @@ def test_interrupted_run_leaves_a_checkpoint_and_goes_on_without_a_doubled_step(
         file.write(json.dumps({"step": stopped + 1, "train/loss": 99.0}) + '\n{"step": ')
 
     result = training.train(run, spec, "pretrain")
-    first, second = children(run)
+    (second,) = children(run)
+    assert second.info.run_id == first.info.run_id, "it goes on in the MLflow run that it began in"
     assert (first.info.status, second.info.status) == ("KILLED", "FINISHED")
     assert result["mlflow_run_id"] == second.info.run_id
     losses = history(run, second.info.run_id, "train/loss")
@@ -83,6 +87,21 @@ def test_interrupted_run_leaves_a_checkpoint_and_goes_on_without_a_doubled_step(
     assert tracking.client(run.home).list_artifacts(second.info.run_id, "figures")[0].path == "figures/loss.png"
 
 
+def test_several_processes_end_with_the_task(run, make_spec):
+    import psutil
+
+    spec = make_spec(max_steps=2000, checkpoint_every_n_steps=2000, num_processes=2)
+    spec = spec.model_copy(update={"model_dir": spec.run_dir / "out" / "model"})
+    watcher = interrupt_at(5, spec.metrics_file, signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(run, spec, "pretrain")
+    watcher.join()
+    assert step_of(newest_checkpoint(spec.checkpoints)) >= 5
+    commands = [one.info["cmdline"] or [] for one in psutil.process_iter(["cmdline"])]
+    assert not [command for command in commands if str(spec.run_dir / "spec.json") in command]
+    assert [child.info.status for child in children(run)] == ["KILLED"]
+
+
 def test_bad_input_of_the_program_is_bad_input_of_the_task(run, make_spec, tmp_path):
     spec = make_spec().model_copy(update={"data": tmp_path})
     with pytest.raises(InputError, match=r"train\.npy: no such file"):
@@ -93,7 +112,7 @@ def test_bad_input_of_the_program_is_bad_input_of_the_task(run, make_spec, tmp_p
 def test_program_that_dies_is_reported_with_what_it_printed(tmp_path, home):
     import sys
 
-    silent = tracking.MetricsForwarder(home, "none", tmp_path / "metrics.jsonl")
+    silent = forwarding.Forwarder(home, "none", tmp_path)
     program = "import sys; print('the last words', file=sys.stderr); sys.exit(1)"
     with pytest.raises(TrainingError, match=r"(?s)exit code 1; run again to go on.*the last words"):
         training._follow([sys.executable, "-c", program], silent)
@@ -124,3 +143,17 @@ def test_program_stops_when_the_process_that_started_it_is_gone(make_spec):
 
 def test_threads_are_those_that_this_process_may_use():
     assert training.num_threads() == len(os.sched_getaffinity(0))
+
+
+def test_loss_that_is_not_finite_fails_the_task_and_nothing_is_registered(run, make_spec, training_data, tmp_path):
+    config = build_config("bert", "nano", special_ids(training_data / "tokenizer"), max_positions=64, dropout=0.0)
+    model = classifier(["games", "net", "text"], config=config)
+    model.classifier.weight.data.fill_(float("nan"))
+    model.save_pretrained(tmp_path / "start")
+    spec = make_spec("diverged", objective="sequence_classification", start=tmp_path / "start")
+    spec = spec.model_copy(update={"tokenizer": training_data / "tokenizer"})
+    with pytest.raises(TrainingError, match=r"train/loss is nan at step 1; .* the batch is of the rows \d+, \d+"):
+        training.train(run, spec, "finetune")
+    assert [child.info.status for child in children(run)] == ["FAILED"]
+    assert not tracking.client(run.home).search_registered_models()
+    assert not spec.model_dir.exists()

@@ -4,7 +4,10 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -193,3 +196,39 @@ def test_unwritable_store_names_the_directory(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot write to the store"):
         Store(tmp_path / "file").get_or_build(request(a=1), build())
+
+
+ONE_BUILD = """
+import sys
+from pathlib import Path
+from lmforge.artifacts import Store
+from lmforge.artifacts.store import Outcome, Request
+
+def build(out):
+    (out / "part.txt").write_text("hello")
+    return Outcome()
+
+Store(Path(sys.argv[1])).get_or_build(Request("clean", "clean_corpus", {}, {}, "code"), build)
+"""
+
+
+def commit(root, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", ONE_BUILD, str(root)],
+        env=os.environ | environment, cwd=Path(__file__).parents[3], capture_output=True, check=False,
+    ).returncode  # fmt: skip
+
+
+def test_killed_at_every_point_of_a_commit_it_is_absent_or_complete(tmp_path):
+    record = tmp_path / "points.txt"
+    assert commit(tmp_path / "whole", LMFORGE_FAULT_RECORD=str(record)) == 0
+    points = record.read_text().split()
+    assert points == ["store.built", "store.fsynced", "store.described", "store.renamed"]
+    asked = Request("clean", "clean_corpus", {}, {}, "code")
+    whole = Store(tmp_path / "whole").find(asked)
+    for point in points:
+        store = Store(tmp_path / point)
+        assert commit(store.root, LMFORGE_FAULT=f"{point}:kill9") == -9
+        assert (store.find(asked) is not None) == (point == "store.renamed")
+        assert commit(store.root) == 0
+        assert store.find(asked).fingerprint == whole.fingerprint

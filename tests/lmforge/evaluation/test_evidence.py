@@ -12,9 +12,13 @@ from lmforge.errors import InputError
 from lmforge.evaluation.classification import answer_baselines, evaluate_classifier
 from lmforge.evaluation.comparison import compare_on_test_set
 from lmforge.evaluation.language import evaluate_language_model
+from lmforge.evaluation.ngram import NgramModel
 from lmforge.evaluation.predictions import read_predictions
 from lmforge.recipe.optimization import Pretraining
-from lmforge.training.objectives import extra_tokens, special_ids
+from lmforge.tokenization.packing import read_blocks
+from lmforge.training.batches import ValidationBatches
+from lmforge.training.objectives import extra_tokens, objective_of, special_ids
+from lmforge.training.rows import language_rows
 from models.architectures import build_config, classifier, language_model
 
 LABELS = ["games", "net", "text"]
@@ -128,6 +132,35 @@ def test_new_weights_are_worse_than_counting(training_data, tmp_path, objective)
     assert ("bits_per_byte" in result["model"]) == (objective == "causal_lm"), "a masked loss is no cost of a text"
     assert json.loads((tmp_path / "metrics.json").read_text()) == result
     assert (tmp_path / "loss.png").is_file()
+
+
+@pytest.mark.parametrize("objective", ["masked_lm", "causal_lm"])
+def test_the_floor_judges_what_the_network_predicts(training_data, tmp_path, objective):
+    special = special_ids(training_data / "tokenizer")
+    architecture = "gpt2" if objective == "causal_lm" else "bert"
+    config = build_config(architecture, "nano", special, max_positions=64, dropout=0.0)
+    model = save(language_model(objective, config), training_data, tmp_path / "model")
+    logged = tmp_path / "metrics.jsonl"
+    logged.write_text('{"step": 1, "train/tokens": 100.0, "train/loss": 6.0}\n')
+    settings = Pretraining(objective=objective, max_seq_length=32, global_batch_size=8)
+    result = evaluate_language_model(model, training_data, settings, logged, tmp_path)
+    rows = language_rows(settings, training_data / "validation.npy", training_data / "tokenizer")
+    counted = NgramModel.fit(read_blocks(training_data / "train.npy"), special.vocab_size, special.cls)
+    losses = []
+    for batch in ValidationBatches(rows, objective_of(settings, model), 8):
+        ids, labels = batch["input_ids"].numpy(), batch["labels"].numpy()
+        for row, segments in enumerate(batch["segments"].numpy()):
+            for number in range(1, segments.max() + 1):
+                piece = segments == number
+                shown, hidden = ids[row][piece][None], (labels[row][piece] != -100)[None]
+                text = np.where(hidden, labels[row][piece], shown)
+                if objective == "causal_lm" and piece.sum() > 1:
+                    losses.append((counted.causal_loss(shown), hidden.sum()))
+                if objective == "masked_lm" and hidden.any():
+                    losses.append((counted.masked_loss(text, hidden, range(5), (special.pad,)), hidden.sum()))
+    values, weights = np.array(losses).T
+    assert result["floors"]["5-gram"] == pytest.approx(np.average(values, weights=weights), rel=1e-9)
+    assert result["num_predicted_tokens"] == weights.sum()
 
 
 @pytest.mark.parametrize(("objective", "architecture"), [("span_corruption", "t5"), ("denoising", "bart")])

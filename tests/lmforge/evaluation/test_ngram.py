@@ -148,6 +148,43 @@ def test_absent_tokens_end_the_context(model, held_out):
     assert model.masked_loss(padded, mask) != pytest.approx(alone, rel=1e-6)
 
 
+@pytest.fixture(scope="module")
+def packed(held_out):
+    """Rows of three pieces and padding, which is the id 7; the number of each token's piece, and the pieces."""
+    rng = np.random.default_rng(4)
+    rows, segments, pieces = np.full((60, LENGTH), 7), np.zeros((60, LENGTH), dtype=int), []
+    for row, begin in zip(range(60), rng.integers(0, 5, 60), strict=True):
+        ends = np.sort(rng.choice(np.arange(1, LENGTH), 3, replace=False))
+        for number, (start, stop) in enumerate(zip([0, *ends[:-1]], ends, strict=True), start=1):
+            # Some pieces are cut from the middle of a document.
+            pieces.append(held_out[(row + number * begin) % len(held_out), : stop - start])
+            rows[row, start:stop], segments[row, start:stop] = pieces[-1], number
+    return rows, segments, pieces
+
+
+def test_pieces_of_a_row_are_predicted_as_if_they_were_alone(model, packed):
+    rows, segments, pieces = packed
+    long_enough = [piece for piece in pieces if len(piece) > 1]
+    losses = [model.causal_loss(piece[None]) * (len(piece) - 1) for piece in long_enough]
+    expected = sum(losses) / sum(len(piece) - 1 for piece in long_enough)
+    assert model.causal_loss(rows, segments=segments) == pytest.approx(expected, rel=1e-12)
+    assert model.causal_loss(rows) != pytest.approx(expected, rel=1e-3)
+    with pytest.raises(InputError, match="nothing to predict"):
+        model.causal_loss(rows, segments=np.tile(np.arange(LENGTH), (60, 1)))
+
+
+def test_hidden_tokens_of_a_row_see_their_own_piece(model, packed):
+    rows, segments, pieces = packed
+    mask = (np.random.default_rng(5).random(rows.shape) < 0.3) & (segments > 0)
+    hidden, total = iter(mask[segments > 0].tolist()), 0.0
+    for piece in pieces:
+        own = np.array([[next(hidden) for _ in piece]])
+        total += model.masked_loss(piece[None], own) * own.sum() if own.any() else 0.0
+    expected = total / mask.sum()
+    assert model.masked_loss(rows, mask, segments=segments) == pytest.approx(expected, rel=1e-12)
+    assert model.masked_loss(rows, mask) != pytest.approx(expected, rel=1e-3)
+
+
 def test_a_part_of_a_large_corpus_comes_from_all_of_it(blocks):
     number = np.arange(len(blocks)) * VOCAB // len(blocks)
     marked = np.repeat(number, LENGTH).reshape(-1, LENGTH)

@@ -142,7 +142,8 @@ def data_run(tmp_path_factory) -> SimpleNamespace:
     first = feed.run("1", {})
     (feed.root / "feed-2.jsonl").unlink()
     feed.write("feed-1.jsonl", [{"id": f"a{n}", "text": sentence(100 + n)} for n in range(40)])
-    feed.write(FEED, [{"id": name, "text": text} for name, text in ODD.items()])
+    more = {"short": {"url": 1, "<b>bob@example-company.com": 1}}
+    feed.write(FEED, [{"id": name, "text": text, **more.get(name, {"url": 2})} for name, text in ODD.items()])
     with (feed.root / FEED).open("a") as file:
         file.write('{"id": "broken", "text": "mail\\nme at bob@example-company.com\n')
     reports = feed.root / "reports"

@@ -16,6 +16,7 @@ from lmforge.recipe.schema import Tokenizer
 from lmforge.sharding import Workshop
 from lmforge.tokenization.corpus import tokenize
 from lmforge.tokenization.packing import document_file, read_blocks
+from lmforge.tokenization.rows import read_rows
 from lmforge.tokenization.tokenizer import NUM_SPECIAL, UNK, load_tokenizer
 
 LENGTH = 24
@@ -48,6 +49,10 @@ def test_blocks_hold_all_documents_in_order(clean, rows, tmp_path, workshop, kin
         assert blocks.shape == (len(stream) // LENGTH, LENGTH)
         assert (blocks.reshape(-1) == stream[: blocks.size]).all()
         assert facts[f"num_{split}_blocks"] == len(blocks)
+        index = read_rows(tmp_path / f"{split}.npy", blocks.size)
+        assert facts[f"num_{split}_rows"] == index.num_rows >= len(blocks)
+        assert facts[f"{split}_fill_rate"] == pytest.approx(blocks.size / (index.num_rows * LENGTH))
+        assert facts[f"{split}_fill_rate"] > 0.97
         ends = np.cumsum([0, *map(len, documents)])
         assert np.load(document_file(tmp_path / f"{split}.npy")).tolist() == ends[ends <= blocks.size].tolist()
     assert (facts["engine"], facts["engine_fallback"]) == (engine, "")
@@ -110,7 +115,7 @@ def test_engine_and_order_of_work_leave_no_trace_in_the_files(clean, tmp_path):
         _, facts = tokenize(clean, tmp_path / name, chosen, LENGTH, workshop)
         assert facts["engine"] == engine
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
-    assert len(files) == 7
+    assert len(files) == 11
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
 

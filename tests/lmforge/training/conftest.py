@@ -24,8 +24,15 @@ CONTEXT.set_forkserver_preload(["lmforge.training.program", "torch._dynamo"])
 WALL_TIMES = ("train/seconds", "train/tokens_per_second")
 
 
-def _child(spec_file: str, errors: str) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--renew-golden", action="store_true", help="write golden_losses.json from this run")
+
+
+def _child(spec_file: str, errors: str, fault: str) -> None:
     from lmforge.training.__main__ import main
+
+    if fault:
+        os.environ["LMFORGE_FAULT"] = fault
 
     log = Path(errors).open("a", encoding="utf-8")  # noqa: SIM115
     os.dup2(log.fileno(), 2)
@@ -41,9 +48,9 @@ class Program:
         self.spec_file, self.errors = spec.run_dir / "spec.json", spec.run_dir / "errors.txt"
         self.spec_file.write_text(spec.model_dump_json(), encoding="utf-8")
 
-    def run(self, stop_at: int | None = None, number: int = signal.SIGTERM) -> int:
-        """Exit code of a run that gets a signal once the metrics show the step `stop_at`."""
-        process = CONTEXT.Process(target=_child, args=(str(self.spec_file), str(self.errors)))
+    def run(self, stop_at: int | None = None, number: int = signal.SIGTERM, fault: str = "") -> int:
+        """Exit code of a run that gets a signal once the metrics show the step `stop_at`, or a fault at a point."""
+        process = CONTEXT.Process(target=_child, args=(str(self.spec_file), str(self.errors), fault))
         process.start()
         while stop_at is not None and process.is_alive() and self.last_step() < stop_at:
             time.sleep(0.001)
@@ -68,6 +75,25 @@ class Program:
 @pytest.fixture
 def program() -> Callable[[TrainingSpec], Program]:
     return Program
+
+
+@pytest.fixture
+def base(make_spec: Callable[..., TrainingSpec], program: Callable[[TrainingSpec], Program]) -> Path:
+    """A pre-trained model directory."""
+    whole = program(make_spec("base", max_steps=6))
+    assert whole.run() == 0
+    return whole.spec.model_dir
+
+
+@pytest.fixture
+def finetuning(make_spec: Callable[..., TrainingSpec], base: Path) -> Callable[..., TrainingSpec]:
+    """Specs of fine-tuning from `base`."""
+
+    def make(name: str, **changes: Any) -> TrainingSpec:
+        changes = {"max_steps": 40, "eval_every_n_steps": 9, "checkpoint_every_n_steps": 6, **changes}
+        return make_spec(name, objective="sequence_classification", start=base, **changes)
+
+    return make
 
 
 @pytest.fixture(autouse=True)

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-from lmforge.errors import InputError
 from lmforge.recipe.optimization import Finetuning, Pretraining
-from lmforge.tokenization.tokenizer import load_tokenizer
-from lmforge.training.batches import (
-    BlockRows,
-    DocumentRows,
-    ExampleRows,
-    TrainingBatches,
-    ValidationBatches,
-    epoch_batches,
-)
+from lmforge.training.batches import TrainingBatches, ValidationBatches, epoch_batches
 from lmforge.training.objectives import objective_of
+from lmforge.training.packed_rows import PackedRows
+from lmforge.training.rows import ExampleRows
 
 SECTIONS = ("games", "net", "text")
 
@@ -40,7 +31,7 @@ class Lengths:
 
 @pytest.fixture
 def blocks(training_data):
-    return BlockRows(training_data / "train.npy")
+    return PackedRows(training_data / "train.npy")
 
 
 @pytest.fixture
@@ -108,34 +99,40 @@ def test_validation_is_the_same_each_time_and_has_every_row(training_data, examp
     assert sum(len(batch["labels"]) for batch in labelled) == len(examples)
 
 
-def test_examples_are_cut_and_keep_their_label(examples, training_data, descriptions):
-    assert int(examples.lengths.max()) == 64
-    assert [SECTIONS[example.label] for example in examples.examples] == [row["section"] for row in descriptions[40:]]
+def padded(rows, batches):
+    return [len(batch) * int(rows.lengths[batch].max()) for batch in batches]
 
 
-def test_bad_data_is_named(training_data, tmp_path):
-    np.save(tmp_path / "train.npy", np.zeros((0, 8), dtype=np.uint16))
-    with pytest.raises(InputError, match=r"train\.npy: no block in it"):
-        BlockRows(Path(tmp_path / "train.npy"))
-    with pytest.raises(InputError, match=r"labels \['games', 'net'\] are not among \['text'\]"):
-        ExampleRows(training_data / "train.parquet", training_data / "tokenizer", ["text"], 64)
+def test_token_budget_holds_and_wastes_little():
+    rows = Lengths(np.random.default_rng(0).integers(3, 200, 4000))
+    batches = epoch_batches(rows, 32, 3, 0, max_tokens=4096)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(4000))
+    assert max(padded(rows, batches)) <= 4096
+    assert rows.lengths.sum() / sum(padded(rows, batches)) > 0.93
+    assert np.mean(padded(rows, batches)) > 0.85 * 4096, "batches are as large as the budget lets them be"
 
 
-def test_document_rows_are_whole_documents_without_borders(training_data, descriptions):
-    rows = DocumentRows(training_data / "train.npy", max_length=64)
-    tokenizer = load_tokenizer(training_data / "tokenizer")
-    texts = [row["description"] for row in descriptions[40:]]
-    encoded = [one.ids for one in tokenizer.encode_batch(texts, add_special_tokens=False)]
-    expected = [ids for ids in encoded if len(ids) >= 16]
-    # The last document may lie beyond the last whole block.
-    assert len(expected) - 1 <= len(rows) <= len(expected)
-    taken = rows.take(np.arange(len(rows)))
-    assert [row.tolist() for row in taken] == expected[: len(rows)]
-    assert rows.lengths.tolist() == [min(len(ids), 64) for ids in expected[: len(rows)]]
+def test_token_budget_gives_every_epoch_as_many_batches_of_other_rows():
+    rows = Lengths(np.random.default_rng(0).integers(3, 200, 997))
+    epochs = [epoch_batches(rows, 32, seed, epoch, 2048) for seed, epoch in ((1, 0), (1, 1), (1, 0), (2, 0))]
+    assert len({len(batches) for batches in epochs}) == 1
+    first, second, again, other = (np.concatenate(batches).tolist() for batches in epochs)
+    assert first == again
+    assert first not in (second, other)
+    members = [{frozenset(batch.tolist()) for batch in batches} for batches in epochs[:2]]
+    assert len(members[0] & members[1]) < len(members[0]) / 4, "rows meet other rows in the next epoch"
 
 
-def test_document_rows_need_a_document(tmp_path):
-    np.save(tmp_path / "short.npy", np.full((1, 8), 7, dtype=np.uint16))
-    np.save(tmp_path / "short_documents.npy", np.array([0, 8]))
-    with pytest.raises(InputError, match="no document of 16 tokens"):
-        DocumentRows(tmp_path / "short.npy", max_length=64)
+def test_a_row_beyond_the_budget_is_a_batch_of_its_own():
+    rows = Lengths(np.array([90, 5, 120, 5, 5]))
+    batches = epoch_batches(rows, 32, 0, 0, max_tokens=50)
+    assert sorted(sorted(batch.tolist()) for batch in batches) == [[0], [1, 3, 4], [2]]
+
+
+def test_budget_holds_in_training_and_validation(training_data, examples):
+    objective = objective_of(Finetuning(), training_data / "tokenizer")
+    training = TrainingBatches(examples, objective, batch_size=4, max_steps=9, seed=5, max_tokens=512)
+    validation = list(ValidationBatches(examples, objective, 4, max_tokens=512))
+    assert all(batch["input_ids"].numel() <= 512 for batch in (*training, *validation))
+    assert sum(len(batch["labels"]) for batch in validation) == len(examples)
+    assert max(len(batch["labels"]) for batch in validation) > 4, "the budget replaces the number of rows"

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lmforge.training.checkpoints import (
@@ -26,6 +32,29 @@ def test_newest_by_step_not_by_name_or_time(tmp_path):
     assert step_of(newest) == 100
     assert newest.read_bytes() == b"weights after 100"
     assert step_of(newest_checkpoint(tmp_path / "none")) == 0
+
+
+@pytest.mark.parametrize("cut", [0, 1, 1 << 15, 1 << 16, (1 << 17) - 1])
+def test_checkpoint_of_usual_size_is_not_used_when_truncated(tmp_path, cut):
+    write(tmp_path, 1)
+    target = checkpoint_path(tmp_path, 2)
+    write_checkpoint(target, np.random.default_rng(0).bytes(1 << 17))
+    os.truncate(target, cut)
+    assert step_of(newest_checkpoint(tmp_path)) == 1
+
+
+def test_300_of_300_flipped_bits_are_seen_at_random_places(tmp_path):
+    rng = np.random.default_rng(0)
+    content = rng.bytes(1 << 17)
+    write(tmp_path, 1)
+    for position in rng.integers(len(content) * 8, size=300):
+        target = checkpoint_path(tmp_path, 2)
+        target.write_bytes(content)
+        target.with_suffix(".sha256").write_text(hashlib.sha256(content).hexdigest())
+        with target.open("r+b") as file:
+            file.seek(position // 8)
+            file.write(bytes([content[position // 8] ^ 1 << position % 8]))
+        assert step_of(newest_checkpoint(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("cut", [0, 1, 8, 14])
@@ -70,6 +99,33 @@ def test_pruning_keeps_the_newest_whole_ones(tmp_path):
         *(f"step-{step:09d}.{kind}" for step in (2, 3) for kind in ("ckpt", "sha256")),
     ]
     assert step_of(newest_checkpoint(tmp_path)) == 3
+
+
+def test_pruning_removes_what_killed_processes_left(tmp_path):
+    """A checksum whose checkpoint was deleted, and one whose checkpoint never came."""
+    write(tmp_path, 3, 4)
+    for step in (2, 5):
+        checkpoint_path(tmp_path, step).with_suffix(".sha256").write_text("0" * 64)
+    prune_checkpoints(tmp_path, 2)
+    assert len(list(tmp_path.iterdir())) == 4
+    assert step_of(newest_checkpoint(tmp_path)) == 4
+
+
+@pytest.mark.parametrize("kind", ["truncate", "bitflip"])
+def test_what_the_disk_does_not_keep_is_seen_before_anything_is_deleted(tmp_path, kind):
+    write(tmp_path, 1)
+    program = (
+        "import sys; from pathlib import Path; from lmforge.training.checkpoints import *;"
+        "write_checkpoint(checkpoint_path(Path(sys.argv[1]), 2), bytes(1000)); prune_checkpoints(Path(sys.argv[1]), 1)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env=os.environ | {"LMFORGE_FAULT": f"train.checkpoint.written:{kind}"}, cwd=Path(__file__).parents[3],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "what was written reads back differently" in done.stderr
+    assert step_of(newest_checkpoint(tmp_path)) == 1
 
 
 def test_unwritable_directory_is_an_error_with_its_path(tmp_path):

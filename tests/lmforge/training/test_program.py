@@ -5,23 +5,9 @@ from __future__ import annotations
 import json
 import signal
 
-import numpy as np
 import pytest
 
 from lmforge.training.checkpoints import newest_checkpoint
-
-
-def finetuning(make_spec, name: str, start, **changes):
-    changes = {"max_steps": 40, "eval_every_n_steps": 9, "checkpoint_every_n_steps": 6, **changes}
-    return make_spec(name, objective="sequence_classification", start=start, **changes)
-
-
-@pytest.fixture
-def base(make_spec, program):
-    """A pre-trained model directory."""
-    whole = program(make_spec("base", max_steps=6))
-    assert whole.run() == 0
-    return whole.spec.model_dir
 
 
 def steps(rows, metric: str) -> list[int]:
@@ -53,9 +39,19 @@ def test_stopping_twice_changes_nothing(make_spec, program, architecture, object
     assert len(list(parts.spec.checkpoints.glob("*.ckpt"))) == 2
 
 
+def test_batches_in_parts_with_recomputed_activations_resume_exactly(make_spec, program):
+    settings = {"micro_batch_size": 2, "gradient_checkpointing": True, "dropout": 0.1, "max_steps": 16}
+    whole, parts = (program(make_spec(name, **settings)) for name in ("whole", "parts"))
+    assert whole.run() == 0
+    assert [parts.run(stop_at=6), parts.run()] == [143, 0]
+    assert parts.rows() == whole.rows()
+    assert parts.weights() == whole.weights()
+    assert steps(whole.rows(), "train/gradient_norm") == list(range(1, 17)), "a batch of parts is one step"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_fine_tuning_resumes_exactly(make_spec, program, base, number):
-    whole, parts = (program(finetuning(make_spec, name, base, dropout=0.1)) for name in ("whole", "parts"))
+def test_fine_tuning_resumes_exactly(program, finetuning, number):
+    whole, parts = (program(finetuning(name, dropout=0.1)) for name in ("whole", "parts"))
     assert whole.run() == 0
     assert parts.run(stop_at=10, number=number) == (143 if number == signal.SIGTERM else -9)
     assert parts.run(stop_at=20, number=number) != 0
@@ -81,16 +77,24 @@ def test_damaged_checkpoint_is_passed_over(make_spec, program):
 
 
 def test_validation_that_a_stop_cut_off_is_made_up_for(make_spec, program):
-    """A checkpoint of a step whose validation is not in the file, as a kill between the two leaves it."""
+    """A checkpoint of a step whose validation is not in the file, as a signal during the validation leaves it."""
     whole, parts = (program(make_spec(name, max_steps=20, eval_every_n_steps=5)) for name in ("whole", "parts"))
     assert whole.run() == 0
-    assert parts.run() == 0
-    rows = parts.spec.metrics_file.read_text(encoding="utf-8").splitlines(keepends=True)
-    cut = next(index for index, row in enumerate(rows) if '"step": 15' in row and "val/loss" in row)
-    parts.spec.metrics_file.write_text("".join(rows[:cut]) + '{"step": 15, "val', encoding="utf-8")
-    (parts.spec.checkpoints / "step-000000020.ckpt").unlink()
+    # 15 rows of steps and two of validations: the next thing is the third validation.
+    assert parts.run(fault="train.metrics.appended:sigterm:17") == 143
+    assert [row["step"] for row in parts.rows() if "val/loss" in row] == [5, 10]
+    assert newest_checkpoint(parts.spec.checkpoints).stem == "step-000000015"
     assert parts.run() == 0
     assert parts.rows() == whole.rows()
+
+
+def test_rows_that_somebody_changed_are_not_gone_on_from(make_spec, program):
+    cut = program(make_spec(max_steps=20))
+    assert cut.run(stop_at=12) == 143
+    rows = cut.spec.metrics_file.read_text(encoding="utf-8").splitlines(keepends=True)
+    cut.spec.metrics_file.write_text("".join(rows[1:]), encoding="utf-8")
+    assert cut.run() == 1
+    assert "not the rows that were there when the checkpoint was written" in cut.errors.read_text(encoding="utf-8")
 
 
 def test_finished_run_writes_its_model_again(make_spec, program):
@@ -157,40 +161,13 @@ def test_seed_decides_the_weights(make_spec, program):
     assert first != other
 
 
-def test_dropout_acts_from_the_first_step_of_fine_tuning(make_spec, program, base):
+def test_dropout_acts_from_the_first_step_of_fine_tuning(program, finetuning):
     losses = []
     for name, dropout in (("without", 0.0), ("with", 0.5)):
-        one = program(finetuning(make_spec, name, base, dropout=dropout, max_steps=3, warmup_steps=1))
+        one = program(finetuning(name, dropout=dropout, max_steps=3, warmup_steps=1))
         assert one.run() == 0
         losses.append(one.rows()[0]["train/loss"])
     assert losses[0] != losses[1]
-
-
-@pytest.mark.parametrize(
-    ("objective", "architecture"),
-    [
-        ("masked_lm", "bert"),
-        ("masked_lm", "modernbert"),
-        ("contrastive_masked_lm", "bert"),
-        ("contrastive_masked_lm", "modernbert"),
-        ("sentence_order", "bert"),
-        ("causal_lm", "gpt2"),
-        ("causal_lm", "llama"),
-        ("span_corruption", "bart"),
-        ("sequence_classification", "bert"),
-        ("sequence_classification", "modernbert"),
-        ("sequence_classification", "gpt2"),
-        ("sequence_classification", "llama"),
-        ("sequence_classification", "t5"),
-        ("sequence_classification", "bart"),
-    ],
-)
-def test_loss_falls_for_every_fitting_pair(make_spec, program, objective, architecture):
-    settings = {"max_steps": 60, "global_batch_size": 32, "learning_rate": 1e-3, "eval_every_n_steps": 60}
-    done = program(make_spec(objective=objective, architecture=architecture, **settings))
-    assert done.run() == 0, done.errors.read_text(encoding="utf-8")
-    losses = [row["train/loss"] for row in done.rows() if "train/loss" in row]
-    assert sum(losses[-15:]) < sum(losses[:15]) * 0.98
 
 
 @pytest.mark.parametrize(
@@ -211,52 +188,6 @@ def test_model_directory_is_whole_and_can_be_fine_tuned(make_spec, program, arch
     tokenizer = AutoTokenizer.from_pretrained(base.spec.model_dir, local_files_only=True)
     assert config.architectures == [kept]
     assert config.vocab_size == len(tokenizer)
-    task = program(finetuning(make_spec, "task", base.spec.model_dir, architecture=architecture, max_steps=4))
+    settings = {"objective": "sequence_classification", "architecture": architecture, "max_steps": 4}
+    task = program(make_spec("task", start=base.spec.model_dir, **settings))
     assert task.run() == 0, task.errors.read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"objective": "causal_lm", "architecture": "bert"}, "architecture bert does not fit objective causal_lm"),
-        ({"objective": "masked_lm", "architecture": "gpt2"}, "architecture gpt2 does not fit objective masked_lm"),
-        ({"architecture": "lstm"}, "unknown architecture 'lstm': expected one of bert, modernbert, gpt2"),
-    ],
-)
-def test_what_cannot_be_trained_is_bad_input(make_spec, program, changes, message):
-    refused = program(make_spec(**changes))
-    assert refused.run() == 2
-    assert message in refused.errors.read_text(encoding="utf-8")
-
-
-def test_missing_data_and_start_are_bad_input(make_spec, program, tmp_path):
-    spec = make_spec("nodata")
-    for changes, message in (
-        ({"data": tmp_path}, "train.npy: no such file"),
-        ({"tokenizer": tmp_path}, "no tokenizer here (tokenizer.json is missing)"),
-    ):
-        refused = program(spec.model_copy(update=changes))
-        assert refused.run() == 2
-        assert message in refused.errors.read_text(encoding="utf-8")
-    nowhere = make_spec("nostart", objective="sequence_classification").model_copy(update={"start": tmp_path / "no"})
-    refused = program(nowhere)
-    assert refused.run() == 2
-    assert "no model that can be started from" in refused.errors.read_text(encoding="utf-8")
-
-
-def test_loss_that_is_not_finite_ends_without_a_model(make_spec, program, base):
-    """A start whose weights hold a NaN."""
-    from safetensors.numpy import load_file, save_file
-
-    tensors = load_file(base / "model.safetensors")
-    name = next(name for name in tensors if "word_embeddings" in name)
-    tensors[name] = tensors[name] * np.float32("nan")
-    save_file(tensors, base / "model.safetensors", metadata={"format": "pt"})
-    diverged = program(finetuning(make_spec, "diverged", base))
-    code = diverged.run()
-    printed = diverged.errors.read_text(encoding="utf-8")
-    assert code == 1, printed
-    assert "diverged: train/loss is nan at step 1; lower learning_rate (0.002)" in printed
-    assert newest_checkpoint(diverged.spec.checkpoints) is None
-    assert not diverged.spec.model_dir.exists()
-    assert not diverged.spec.result_file.exists()

@@ -22,7 +22,7 @@ def test_spec_survives_its_file(make_spec):
         ({"num_threads": 0}, "num_threads"),
         ({"objective": "causal_lm"}, "objective causal_lm but settings.objective masked_lm"),
         ({"objective": "sequence_classification"}, "objective sequence_classification"),
-        ({"labels": ["a", "b"]}, "leave `start` and `labels` out"),
+        ({"labels": ["a", "b"]}, "leave `labels` out"),
         ({"sede": 3}, "sede"),
         ({"run_dir": None}, "run_dir"),
     ],

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from models.configurations import Special
 from models.objectives.denoising import Denoising, Noise
+from models.objectives.masked_lm import IGNORED
+from models.packing import Packed
 
 SPECIAL = Special(pad=0, cls=2, sep=3, mask=4, vocab_size=500)
 STOP = 10
@@ -38,6 +40,29 @@ def noisy(noise: Noise, rows: np.ndarray, seed: int = 0) -> list[list[int]]:
 
 def test_without_noise_the_input_is_the_text():
     assert noisy(QUIET, blocks()) == blocks().tolist()
+
+
+def test_padding_is_neither_shown_nor_predicted_nor_moved():
+    lengths = np.array([64, 20, 33, 16])
+    segments = (np.arange(64) < lengths[:, None]).astype(np.int64)
+    text = np.where(segments > 0, blocks(4), SPECIAL.pad).astype(np.int64)
+    text[:, 5::7][segments[:, 5::7] > 0] = STOP
+    rows = Packed(text, segments, np.arange(64) * segments)
+    for noise in (QUIET, QUIET._replace(permutation_share=1.0), Noise(mask_share=0.1, deletion_share=0.1)):
+        task = objective(noise)
+        batch = task.collate(rows, np.random.default_rng(0))
+        assert (batch["labels"].numpy() == np.where(segments > 0, text, IGNORED)).all()
+        assert task.counts(batch) == {"tokens": lengths.sum()}
+        shown = [
+            row[:size].tolist() for row, size in zip(batch["input_ids"], batch["attention_mask"].sum(1), strict=True)
+        ]
+        assert all(SPECIAL.pad not in row for row in shown)
+        if noise.infilling_share == 0:
+            assert [sorted(row) for row in shown] == [
+                sorted(row[:size]) for row, size in zip(text.tolist(), lengths, strict=True)
+            ]
+    with pytest.raises(AssertionError, match="more than one piece"):
+        objective(QUIET).collate(rows._replace(segments=segments * 2), np.random.default_rng(0))
 
 
 def test_masking_hides_its_share_in_place():

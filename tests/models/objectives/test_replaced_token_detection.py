@@ -10,7 +10,7 @@ from transformers import ElectraForMaskedLM
 
 from models.electra import generator_config
 from models.objectives.masked_lm import IGNORED
-from models.objectives.replaced_token_detection import ReplacedTokenDetection, _drawn
+from models.objectives.replaced_token_detection import ReplacedTokenDetection, drawn_tokens
 
 
 def objective(counting, weight: float = 50.0) -> ReplacedTokenDetection:
@@ -62,10 +62,10 @@ def test_only_chosen_places_are_masked_and_every_token_is_judged(model, counting
 
 def test_draws_follow_the_distribution():
     logits = torch.tensor([0.0, 2.0, -50.0, 1.0])
-    drawn = _drawn(logits.expand(20_000, 4), torch.from_numpy(np.random.default_rng(0).random(20_000)))
+    drawn = drawn_tokens(logits.expand(20_000, 4), torch.from_numpy(np.random.default_rng(0).random(20_000)))
     shares = torch.bincount(drawn, minlength=4) / 20_000
     torch.testing.assert_close(shares, logits.softmax(0), atol=0.01, rtol=0)
-    edges = _drawn(logits.expand(2, 4), torch.tensor([0.0, np.nextafter(1.0, 0.0)]).double())
+    edges = drawn_tokens(logits.expand(2, 4), torch.tensor([0.0, np.nextafter(1.0, 0.0)]).double())
     assert edges.tolist() == [0, 3]
 
 

@@ -8,7 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.objectives.masked_lm import IGNORED
 from models.objectives.span_corruption import MIN_SENTINELS, SpanCorruption, span_counts
+from models.packing import Packed, as_packed
 
 SEP, FIRST = 3, 1000
 
@@ -42,13 +44,58 @@ def restored(shown: list[int], target: list[int]) -> list[int]:
     seed=st.integers(0, 2**32 - 1),
 )
 def test_nothing_is_lost_whatever_the_settings(length, share, mean, seed):
-    rows = np.random.default_rng(seed).integers(0, FIRST, (3, length)).astype(np.uint16)
+    rows = np.random.default_rng(seed).integers(SEP + 1, FIRST, (3, length)).astype(np.uint16)
     batch = objective(mask_share=share, mean_span_length=mean).collate(rows, np.random.default_rng(seed))
     num_hidden, num_spans = span_counts(length, share, mean)
     assert batch["input_ids"].shape == (3, length - num_hidden + num_spans + 1) == batch["attention_mask"].shape
     assert batch["labels"].shape == (3, num_hidden + num_spans + 2)
     for row, shown, target in zip(rows, batch["input_ids"], batch["labels"], strict=True):
         assert restored(shown.tolist(), target.tolist()) == row.tolist()
+
+
+def packed(lengths, rng) -> Packed:
+    """Whole documents and their parts, one a row: [SEP] ends the first of them."""
+    ids = np.zeros((len(lengths), max(lengths)), dtype=np.int64)
+    segments = (np.arange(max(lengths)) < np.array(lengths)[:, None]).astype(np.int64)
+    ids[segments > 0] = rng.integers(SEP + 1, FIRST, sum(lengths))
+    ids[0, lengths[0] - 1] = SEP
+    return Packed(ids, segments, np.arange(max(lengths)) * segments)
+
+
+def test_rows_of_unequal_length_are_padded_and_come_back():
+    rows = packed((40, 17, 40, 39, 60), np.random.default_rng(0))
+    task = objective()
+    batch = task.collate(rows, np.random.default_rng(1))
+    wanted, real = batch["labels"] != IGNORED, batch["attention_mask"] > 0
+    assert (batch["input_ids"][~real] == 0).all()
+    for row in range(5):
+        whole = rows.ids[row][rows.segments[row] > 0].tolist()
+        text = whole[:-1] if row == 0 else whole
+        found = restored(batch["input_ids"][row][real[row]].tolist(), batch["labels"][row][wanted[row]].tolist())
+        assert found == text, "the [SEP] of a document ends its row, once"
+        num_hidden, num_spans = span_counts(len(text), 0.15, 3.0)
+        assert real[row].sum() == len(text) - num_hidden + num_spans + 1
+    assert task.counts(batch) == {"tokens": int(wanted.sum())}
+    with pytest.raises(AssertionError, match="more than one piece"):
+        task.collate(rows._replace(segments=rows.segments + 1), np.random.default_rng(0))
+
+
+def test_padding_changes_no_loss(counting, network):
+    model = network("t5", "span_corruption", num_extra=20)
+    task = SpanCorruption(sep=counting.special.sep, first_sentinel=counting.special.vocab_size, num_sentinels=20)
+    rows = as_packed(counting.blocks(2, 0))
+    segments = rows.segments.copy()
+    segments[1, 15:] = 0
+    batch = task.collate(rows._replace(segments=segments), np.random.default_rng(0))
+    totals = task.sums(model, batch)
+    alone = dict.fromkeys(totals, 0.0)
+    for row in range(2):
+        real, wanted = batch["attention_mask"][row] > 0, batch["labels"][row] != IGNORED
+        ids, labels = batch["input_ids"][row][real][None], batch["labels"][row][wanted][None]
+        one = task.sums(model, {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels})
+        alone = {name: value + one[name] for name, value in alone.items()}
+    assert totals == pytest.approx(alone, rel=1e-5)
+    assert totals["count"] == sum(span_counts(length, 0.15, 3.0)[0] for length in (24, 15))
 
 
 def test_counts_are_those_of_the_paper():
