@@ -7,7 +7,8 @@ LmforgeError                     1  the work failed
 │   ├── RecipeError              2  all problems of a recipe at once, each with file:line
 │   └── NotFetchedError          2  a remote source has no copy on this machine yet
 └── RefusedError                 3  a gate said no
-    └── ContractError            3  a suite found data that breaks its promise
+    ├── ContractError            3  a suite found data that breaks its promise
+    └── TransitionError          3  a version's state does not lead to the one that was asked for
 
 Interruption is not an error of ours: the command line maps SIGINT to 130 and SIGTERM to 143.
 """
@@ -61,3 +62,7 @@ class RefusedError(LmforgeError):
 
 class ContractError(RefusedError):
     """A suite found data that breaks its promise to the next stage."""
+
+
+class TransitionError(RefusedError):
+    """A released version cannot go from its state to the one that was asked for."""

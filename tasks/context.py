@@ -14,6 +14,7 @@ from lmforge.home import Home
 from lmforge.pipeline import Stage, stages
 from lmforge.recipe import Recipe
 from lmforge.recipe.data import Corpus
+from lmforge.starting import Start
 
 JOURNAL = "stages.jsonl"
 SUMMARY = "summary.json"
@@ -40,7 +41,8 @@ class StageRecord(BaseModel):
 class Run(BaseModel):
     """One run of a pipeline. `run_id` is that of its MLflow parent run and names its directory in the home.
 
-    task_runner: who works on the shards of a stage (see `tasks.sharding`); it never changes a result.
+    start: the model that the recipe starts from, if any. task_runner: who works on the shards of a stage (see
+    `tasks.sharding`); it never changes a result.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,6 +52,7 @@ class Run(BaseModel):
     home: Home
     run_id: str
     experiment_id: str
+    start: Start | None = None
     task_runner: str = "serial"
 
     @property
@@ -68,7 +71,7 @@ class Run(BaseModel):
 
     def stage(self, name: str) -> Stage:
         """A stage of this run's recipe by name."""
-        return stages(self.recipe)[name]
+        return stages(self.recipe, self.start)[name]
 
     def report_directory(self, stage: str) -> Path:
         """Where a stage leaves its validation report, whether it passes or not."""

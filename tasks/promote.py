@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from prefect import task as prefect_task
 from prefect.cache_policies import NO_CACHE
 
 from lmforge.artifacts import Artifact
+from lmforge.errors import RefusedError
 from lmforge.recipe.schema import Task
-from lmforge.release.decision import Decision, Floors, decide
+from lmforge.release.ledger import MAX_WHY_CHARS
+from lmforge.release.notice import Notice
 from tasks import registry, tracking
 from tasks.context import Run
-from tasks.evaluate import read_metrics
+from tasks.gate_verdicts import StoredVerdict, store_verdict, stored_verdict
+from tasks.judging import gather_evidence
+from tasks.notifying import notify
+from tasks.promotion import move_champion, recover, who
 from tasks.register import Registered
-
-DECISION_TAG, AGAINST_TAG = "lmforge.decision", "lmforge.judged_against"
 
 
 @prefect_task(name="promote-model", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=2)
@@ -28,56 +28,66 @@ def promote_model(
     """The decision on a version: the first that passes the floors becomes champion, a later one only if it is better.
 
     The champion answers the same frozen test set again in this run. A version that was judged against the champion of
-    today keeps its decision.
+    today keeps its decision, and one that was rolled back is not promoted again.
     """
     name, version = registered.name, registered.version
+    recover(run.home, name)
     champion = registry.aliases(run.home, name).get(registry.CHAMPION)
-    tags = tracking.client(run.home).get_model_version(name, version).tags
-    if DECISION_TAG in tags and (champion == version or tags.get(AGAINST_TAG) == champion):
-        return {"champion": champion, "decided_earlier": True, **json.loads(tags[DECISION_TAG])}
-    with tracking.nested_run(run, f"promote-{task.name}", "promote") as child:
-        decision = _judge(run, task, name, champion, labelled, evidence)
-        short = {"verdict": decision.verdict, "promoted": decision.promote, "summary": decision.summary}
-        _log(run, child, decision)
-    if decision.promote:
-        registry.set_alias(run.home, name, registry.CHAMPION, version)
-        if champion:
-            registry.tag_version(run.home, name, champion, {"lmforge.state": "retired"})
-    state = "champion" if decision.promote else "rejected"
-    against = {AGAINST_TAG: champion} if champion else {}
-    registry.tag_version(run.home, name, version, {DECISION_TAG: json.dumps(short), "lmforge.state": state, **against})
-    return {"champion": version if decision.promote else champion, "decided_earlier": False, **short}
+    state = tracking.client(run.home).get_model_version(name, version).tags.get(registry.STATE_TAG)
+    verdict = _earlier(run, name, version, champion)
+    decided_earlier = verdict is not None
+    if verdict is None:
+        # The champion is not its own rival: its evidence is made as that of a first version.
+        rival = None if champion == version else champion
+        with tracking.nested_run(run, f"promote-{task.name}", "promote") as child:
+            found = gather_evidence(run, task, name, version, rival, labelled, evidence)
+            verdict = store_verdict(run.home, child, found)
+            _keep(run, child, verdict, state)
+        _tell(run, verdict, champion)
+    promoted = verdict.decision.promote and not verdict.decision.needs_approval and state != "rolled_back"
+    if promoted and champion != version:
+        why = f"{verdict.decision.summary} (run {run.run_id})"[:MAX_WHY_CHARS]
+        move_champion(run.home, verdict.change(why))
+    return {
+        "champion": version if promoted else champion,
+        "decided_earlier": decided_earlier,
+        **verdict.short,
+        "promoted": promoted,
+    }
 
 
-def _judge(run: Run, task: Task, name: str, champion: str | None, labelled: Artifact, evidence: Artifact) -> Decision:
-    from lmforge.evaluation.comparison import compare_on_test_set
-
-    systems = read_metrics(evidence)["systems"]
-    release, comparison = run.recipe.release, None
-    if champion:
-        directory = registry.model_directory(run.home, f"models:/{name}/{champion}")
-        with tempfile.TemporaryDirectory(dir=run.directory) as scratch:
-            comparison = compare_on_test_set(
-                evidence.path / "model", directory, labelled.path, Path(scratch), metric=task.metric,
-                resamples=release.resamples, alpha=release.alpha, seed=run.recipe.seed,
-            )  # fmt: skip
-    digest = labelled.manifest.facts["test_digest"]
-    return decide(
-        value=systems["model"][task.metric]["value"],
-        floors=Floors(minimum=task.minimum, baselines={"majority": systems["majority"][task.metric]["value"]}),
-        minimum_gain=release.minimum_gain,
-        test_digest=digest,
-        champion_test_digest=digest if champion else None,
-        comparison=comparison,
-    )
+def _earlier(run: Run, name: str, version: str, champion: str | None) -> StoredVerdict | None:
+    """The verdict that still holds: on the champion itself, or against the champion of today."""
+    try:
+        verdict = stored_verdict(run.home, name, version)
+    except RefusedError:
+        return None
+    return verdict if champion == version or verdict.against == champion else None
 
 
-def _log(run: Run, child: str, decision: Decision) -> None:
-    tracker = tracking.client(run.home)
-    tracker.log_dict(child, decision.model_dump(mode="json"), "gate.json")
-    tracker.set_tag(child, "lmforge.verdict", decision.verdict)
-    tracker.set_tag(run.run_id, "lmforge.verdict", decision.verdict)
+def _tell(run: Run, verdict: StoredVerdict, champion: str | None) -> None:
+    """A verdict that promotes nothing by itself is news; a promotion tells of itself."""
+    decision = verdict.decision
+    if decision.promote and not decision.needs_approval:
+        return
+    notify(
+        run.home,
+        Notice.of_answer(
+            "approval_needed" if decision.promote else "refused", verdict.model, verdict.version, champion,
+            who=who(), why=decision.summary, gate=verdict.gate,
+        ),
+    )  # fmt: skip
+
+
+def _keep(run: Run, child: str, verdict: StoredVerdict, state: str | None) -> None:
+    """Show the decision where people look, and set the state that follows from it."""
+    decision, home = verdict.decision, run.home
+    if state not in ("champion", "rolled_back"):
+        follows = "challenger" if decision.promote else "rejected"
+        registry.tag_version(home, verdict.model, verdict.version, {registry.STATE_TAG: follows})
+    for run_id in (child, run.run_id):
+        tracking.client(home).set_tag(run_id, "lmforge.verdict", decision.verdict)
     if decision.comparison:
         gain = decision.comparison
         values = {"gate/gain": gain.gain, "gate/gain_lower_bound": gain.lower_bound, "gate/p_value": gain.p_value}
-        tracking.log_metrics(run.home, child, [values])
+        tracking.log_metrics(home, child, [values])

@@ -15,6 +15,7 @@ from lmforge.artifacts import Artifact
 from lmforge.recipe.schema import Task
 from tasks import registry, tracking
 from tasks.context import Run, fingerprints
+from tasks.turns import create_version
 
 REQUIREMENTS = ("torch", "transformers")
 
@@ -84,21 +85,12 @@ def _log(run: Run, child: str, directory: Path, card: Path, example: str) -> str
 
 
 def _create(run: Run, name: str, uri: str, child: str, card: Path, made_of: Mapping[str, str]) -> str:
-    from mlflow.exceptions import MlflowException
-
-    tracker = tracking.client(run.home)
-    try:
-        tracker.create_registered_model(name, description=f"Task model of the recipe {run.recipe.name}.")
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
     tags = {f"lmforge.{stage}": fingerprint for stage, fingerprint in made_of.items()}
     tags |= {"lmforge.state": "registered", "lmforge.pipeline_run": run.run_id, "lmforge.recipe": run.recipe_path}
     description = card.read_text(encoding="utf-8").split("---", 2)[-1].strip()
-    created = tracker.create_model_version(
-        name, uri, run_id=child, tags=tags, description=description, model_id=uri.rsplit("/", 1)[-1]
-    )
-    return str(created.version)
+    about = f"Task model of the recipe {run.recipe.name}."
+    facts = {"run_id": child, "tags": tags, "description": description, "model_id": uri.rsplit("/", 1)[-1]}
+    return create_version(run.home, name, uri, about, **facts)
 
 
 def _example(labelled: Artifact) -> str:

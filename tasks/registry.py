@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from lmforge.errors import InputError
 from lmforge.home import Home
+from lmforge.wording import listed, nearest, shown
 from tasks import tracking
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
-CHAMPION, CHALLENGER = "champion", "challenger"
-EVIDENCE_TAG = "lmforge.evidence"
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous_champion"
+EVIDENCE_TAG, STATE_TAG = "lmforge.evidence", "lmforge.state"
+SCHEME = "models:/"
 
 
 def find_version(home: Home, name: str, evidence: str) -> ModelVersion | None:
@@ -42,9 +44,25 @@ def aliases(home: Home, name: str) -> dict[str, str]:
     return {alias: str(version) for alias, version in held.items()}
 
 
-def set_alias(home: Home, name: str, alias: str, version: str) -> None:
-    """Point an alias at a version and read it back."""
+def model_tags(home: Home, name: str) -> dict[str, str]:
+    """The tags of a registered model, not of its versions; empty if there is no such model."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        held: dict[str, str] = tracking.client(home).get_registered_model(name).tags
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return {}
+    return held
+
+
+def set_alias(home: Home, name: str, alias: str, version: str | None) -> None:
+    """Point an alias at a version and read it back; None takes the alias away."""
     tracker = tracking.client(home)
+    if version is None:
+        tracker.delete_registered_model_alias(name, alias)
+        return
     tracker.set_registered_model_alias(name, alias, version)
     assert str(tracker.get_model_version_by_alias(name, alias).version) == version, "the registry lost an alias"
 
@@ -53,6 +71,31 @@ def tag_version(home: Home, name: str, version: str, tags: Mapping[str, Any]) ->
     """Set tags of a version."""
     for key, value in tags.items():
         tracking.client(home).set_model_version_tag(name, version, key, str(value))
+
+
+def version_of(home: Home, uri: str, default: str | None = None) -> ModelVersion:
+    """The version that `NAME/VERSION` or `NAME@ALIAS` means, with `models:/` or without.
+
+    default: the alias that a bare NAME means. Raises InputError if there is no such version, with the nearest name.
+    """
+    from mlflow.exceptions import MlflowException
+
+    tracker, name = tracking.client(home), uri.removeprefix(SCHEME)
+    if default and "@" not in name and "/" not in name:
+        name += f"@{default}"
+    try:
+        if "@" in name:
+            return tracker.get_model_version_by_alias(*name.rsplit("@", 1))
+        return tracker.get_model_version(*name.rsplit("/", 1))
+    except (MlflowException, TypeError) as error:
+        reason = error.message if isinstance(error, MlflowException) else "write NAME/VERSION or NAME@ALIAS"
+        raise InputError(f"{shown(uri)}: {shown(reason, 400)}; {_known(home, name)}") from error
+
+
+def require_model(home: Home, name: str) -> None:
+    """Raise InputError, with the nearest name, unless a model of this name is registered."""
+    if not any(one.name == name for one in tracking.client(home).search_registered_models()):
+        raise InputError(f"{shown(name)}: no model of this name is registered; {_known(home, name)}")
 
 
 def model_directory(home: Home, uri: str) -> Path:
@@ -64,6 +107,13 @@ def model_directory(home: Home, uri: str) -> Path:
     try:
         return Path(mlflow.artifacts.download_artifacts(uri)) / "model"
     except MlflowException as error:
-        known = sorted({one.name for one in tracking.client(home).search_registered_models()})
-        there = f"registered models: {', '.join(known)}" if known else "no model is registered yet: run a recipe first"
-        raise InputError(f"{uri}: {error.message}; {there}") from error
+        raise InputError(f"{uri}: {error.message}; {_known(home, uri.removeprefix(SCHEME))}") from error
+
+
+def _known(home: Home, given: str) -> str:
+    known = sorted({one.name for one in tracking.client(home).search_registered_models()})
+    if not known:
+        return "no model is registered yet: run a recipe first"
+    name = given.split("@")[0].split("/")[0]
+    close = None if name in known else nearest(name, known)
+    return f"{f'did you mean {close}? ' if close else ''}registered models: {listed(known)}"

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from lmforge.errors import LmforgeError
 from lmforge.home import Home
 from lmforge.recipe import load_recipe
-from tasks import tracking
+from tasks import forwarding, tracking
 from tasks.context import SUMMARY, TASK_RUNNER, Run
+from tasks.starting import resolve
 from tasks.workers import parse_workers
 
 logger = logging.getLogger("lmforge.run")
@@ -29,8 +31,12 @@ def tracked_run(recipe: str, overrides: list[str] | None = None) -> Iterator[Run
     home = Home.find().prepare()
     task_runner = os.environ.get(TASK_RUNNER) or "serial"
     parse_workers(task_runner)
+    if forwarding.is_away(home):
+        raise LmforgeError(
+            f"{_server(home)} takes no connection; start it, or unset MLFLOW_TRACKING_URI, and run again"
+        )
     path = home.project / recipe
-    loaded = load_recipe(path, overrides or ())
+    loaded, start = resolve(home, load_recipe(path, overrides or ()))
     experiment_id, run_id = tracking.start_parent(home, loaded, recipe, overrides or [])
     run = Run(
         recipe=loaded,
@@ -38,23 +44,46 @@ def tracked_run(recipe: str, overrides: list[str] | None = None) -> Iterator[Run
         home=home,
         run_id=run_id,
         experiment_id=experiment_id,
+        start=start,
         task_runner=task_runner,
     )
     run.directory.mkdir(parents=True, exist_ok=True)
     logger.info("run %s of %s", run_id, recipe)
+    if start:
+        logger.info("starts from %s (%s)", start.name, start.directory)
+        tracking.client(home).set_tag(run_id, "lmforge.start", start.name)
+    if num_told := forwarding.deliver(home):
+        logger.info("told MLflow what %d trainings measured while it was away", num_told)
     status = "FINISHED"
     try:
         yield run
     except BaseException as error:
         status = "FAILED" if isinstance(error, Exception) else "KILLED"
-        if isinstance(error, LmforgeError):
+        if isinstance(error, Exception) and not isinstance(error, LmforgeError) and forwarding.is_away(home):
+            kept = "what is finished is kept, and is told when the next run starts; run again when it is back"
+            raise LmforgeError(f"{_server(home)} went away; {kept}") from error
+        if isinstance(error, LmforgeError) and not forwarding.is_away(home):
             _note(run, str(error))
         raise
     finally:
         summary = summarize(run) | {"status": status.lower()}
         run.write(SUMMARY, summary)
-        tracking.client(home).log_dict(run_id, summary, SUMMARY)
-        tracking.client(home).set_terminated(run_id, status)
+        _end(run, summary, status)
+
+
+def _end(run: Run, summary: dict[str, Any], status: str) -> None:
+    """End the parent run; when MLflow is away, the next pipeline run does it (`tracking.reap`)."""
+    if forwarding.is_away(run.home):
+        logger.warning("%s is away and was not told how run %s ended", _server(run.home), run.run_id)
+        return
+    tracking.client(run.home).log_dict(run.run_id, summary, SUMMARY)
+    tracking.client(run.home).set_terminated(run.run_id, status)
+
+
+def _server(home: Home) -> str:
+    """The tracking server by host and port: its address may hold a password."""
+    parts = urlsplit(home.tracking_uri)
+    return f"MLflow at {parts.hostname}:{parts.port}" if parts.port else f"MLflow at {parts.hostname}"
 
 
 def summarize(run: Run) -> dict[str, Any]:

@@ -15,10 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import lmforge
 from lmforge import __version__
 from lmforge.artifacts import Artifact, Manifest
 from lmforge.home import Home
 from lmforge.recipe import Recipe
+from lmforge.release.environment import environment
+from lmforge.services.programs import is_remote
 from lmforge.services.record import ServiceRecord, is_alive
 from tasks.context import Run, StageRecord
 
@@ -35,6 +38,8 @@ OPTIMIZATION = (
 )  # fmt: skip
 METRICS_PER_CALL = 500
 PROCESS = "process.json"
+# What the run was executed by, beside its recipe.
+ENVIRONMENT = "environment.json"
 MAX_DIGEST = 36
 MAX_NAME = 120
 # Kinds of artifacts that are data: the parent run shows them as its inputs.
@@ -55,13 +60,13 @@ def client(home: Home) -> MlflowClient:
 
 
 def experiment(home: Home, name: str) -> str:
-    """The id of the experiment `name`; its artifacts are in the home."""
+    """The id of the experiment `name`; its artifacts are in the home, or where the server keeps them."""
     tracker = client(home)
     found = tracker.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    local = home.tracking_uri.startswith("sqlite:")
-    place = (home.mlflow_artifacts / name).as_uri() if local else None
+    # A server has a place of its own; what writes into a database itself would take the current directory.
+    place = None if is_remote(home.tracking_uri) else (home.mlflow_artifacts / name).as_uri()
     return str(tracker.create_experiment(name, artifact_location=place))
 
 
@@ -73,7 +78,7 @@ def start_parent(home: Home, recipe: Recipe, recipe_path: str, overrides: list[s
         "lmforge.version": __version__,
         "lmforge.recipe": recipe_path,
         "mlflow.source.name": recipe_path,
-        **_git(home.project),
+        **git_tags(home.project),
     }
     if overrides:
         tags["lmforge.overrides"] = " ".join(overrides)
@@ -86,6 +91,7 @@ def start_parent(home: Home, recipe: Recipe, recipe_path: str, overrides: list[s
     owner.write_text(ServiceRecord.of("pipeline", os.getpid()).model_dump_json(), encoding="utf-8")
     log_params(home, run.info.run_id, _parameters(recipe))
     tracker.log_dict(run.info.run_id, recipe.model_dump(mode="json"), "recipe.json")
+    tracker.log_dict(run.info.run_id, environment(Path(lmforge.__file__).parent.parent), ENVIRONMENT)
     return experiment_id, run.info.run_id
 
 
@@ -156,32 +162,6 @@ def nested_run(run: Run, name: str, kind: str, **tags: str) -> Iterator[str]:
         tracker.set_terminated(child, status)
 
 
-class MetricsForwarder:
-    """Sends what a training program appends to its metrics.jsonl; nothing twice, and an outage loses nothing."""
-
-    def __init__(self, home: Home, run_id: str, path: Path) -> None:
-        self.home, self.run_id, self.path = home, run_id, path
-        self.offset = 0
-
-    def forward(self) -> bool:
-        """Send the complete lines that are new since the last success; False when the tracker did not take them."""
-        from mlflow.exceptions import MlflowException
-
-        if not self.path.is_file():
-            return True
-        with self.path.open("rb") as file:
-            file.seek(self.offset)
-            new = file.read()
-        complete = new[: new.rfind(b"\n") + 1]
-        try:
-            log_metrics(self.home, self.run_id, [json.loads(line) for line in complete.splitlines()])
-        except (MlflowException, OSError) as error:
-            logger.warning("MLflow took no metrics (%s); they are in %s and are sent again", error, self.path)
-            return False
-        self.offset += len(complete)
-        return True
-
-
 def log_dataset(home: Home, run_id: str, artifact: Artifact, name: str, context: str) -> None:
     """Log an artifact as an input of a run, with its own content fingerprint instead of a hash of its first rows."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -213,7 +193,9 @@ def _parameters(recipe: Recipe) -> dict[str, Any]:
     return values
 
 
-def _git(project: Path) -> dict[str, str]:
+def git_tags(project: Path) -> dict[str, str]:
+    """Commit of the project and whether something is not committed, as tags of a run; empty without a repository."""
+
     def ask(*arguments: str) -> str | None:
         answer = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False)
         return answer.stdout.strip() if answer.returncode == 0 else None

@@ -33,8 +33,13 @@ def emit(document: Mapping[str, Any], as_json: bool, words: Callable[[], None]) 
 
 
 def recipe_in_project(home: Home, recipe: Path) -> str:
-    """A recipe's path relative to the project, as the flows take it. Raises InputError when it is outside."""
+    """A recipe's path relative to the project, as the flows take it; one in the home is named in full.
+
+    Raises InputError when it is outside of both.
+    """
     path = recipe.resolve()
+    if path.is_relative_to(home.path):
+        return path.as_posix()  # written by `lmforge reproduce`, for a run in a home of its own
     if not path.is_relative_to(home.project):
         raise InputError(f"{recipe}: outside the project {home.project}; copy it there, or change to its project")
     return path.relative_to(home.project).as_posix()

@@ -9,7 +9,7 @@ from types import FrameType
 
 import typer
 
-from flows.cli import data, doctor, history, peek, plan, predict, run, services, validate
+from flows.cli import data, doctor, history, lineage, peek, plan, predict, release, run, services, validate
 from flows.cli.common import INTERRUPTED, TERMINATED, unfinished_run
 from lmforge.errors import InputError, LmforgeError
 from lmforge.home import Home
@@ -24,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (run, plan, validate, data, peek, history, predict, services, doctor):
+for module in (run, plan, validate, data, peek, history, lineage, predict, release, services, doctor):
     module.register(app)
 
 

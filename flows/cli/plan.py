@@ -20,12 +20,18 @@ def plan(recipe: RecipePath, overrides: Overrides = None, json: Json = False) ->
     """
     from lmforge.planning import plan_stages
     from lmforge.recipe import load_recipe
+    from tasks.starting import resolve
 
     home = Home.find()
-    rows = plan_stages(load_recipe(recipe, overrides or ()), home)
-    document = {"recipe": str(recipe), "stages": [row._asdict() for row in rows]}
+    loaded, start = resolve(home, load_recipe(recipe, overrides or ()))
+    rows = plan_stages(loaded, home, start)
+    document = {
+        "recipe": str(recipe), "start": start.name if start else None, "stages": [row._asdict() for row in rows],
+    }  # fmt: skip
 
     def words() -> None:
+        if start:
+            print(f"starts from {start.name} ({loaded.model.architecture}, {start.directory})")
         for row in rows:
             print(f"{row.name:<22} {'cached' if row.cached else 'to run':<7} {row.why}")
 

@@ -22,21 +22,25 @@ def validate(recipe: RecipePath, overrides: Overrides = None, json: Json = False
     from lmforge.errors import NotFetchedError
     from lmforge.pipeline import stages
     from lmforge.recipe import load_recipe
+    from tasks.starting import resolve
 
-    home, loaded = Home.find(), load_recipe(recipe, overrides or ())
-    chain = stages(loaded)
+    home = Home.find()
+    loaded, start = resolve(home, load_recipe(recipe, overrides or ()))
+    chain = stages(loaded, start)
     found: set[str] = set()
     waiting = []
     for stage in chain.values():
         try:
-            found.update(str(path) for path in stage.paths(home.project))
+            found.update(str(path) for path in [*stage.paths(home.project), *stage.given.values()])
         except NotFetchedError as error:
             waiting.append(str(error))
     document = {
         "recipe": str(recipe), "valid": True, "name": loaded.name, "stages": list(chain), "files": sorted(found),
-        "not_fetched": waiting,
+        "not_fetched": waiting, "start": start.name if start else None,
     }  # fmt: skip
     words = [f"{recipe}: valid; {len(chain)} stages, {len(found)} files to read", *waiting]
+    if start:
+        words.append(f"starts from {start.name} ({loaded.model.architecture}, {start.directory})")
     emit(document, json, lambda: print("\n".join(words)))
 
 

@@ -117,9 +117,9 @@ def test_gate_numbers_are_in_mlflow(changed):
     assert {"finetune-section", "scratch-section", "evaluate-section", "register-section", "promote-section"} <= set(
         by_name
     )
-    gate = mlflow.artifacts.load_dict(f"runs:/{by_name['promote-section'].info.run_id}/gate.json")
+    gate = mlflow.artifacts.load_dict(f"runs:/{by_name['promote-section'].info.run_id}/evidence/gate.json")
     assert gate["verdict"] == changed["tasks"][0]["verdict"]
-    assert [rule["name"] for rule in gate["rules"]][:2] == ["same_test_set", "minimum"]
+    assert [rule["name"] for rule in gate["rules"]][:2] == ["files", "self_test"]
     losses = client.get_metric_history(by_name["finetune-section"].info.run_id, "train/loss")
     steps = [point.step for point in losses]
     assert steps == sorted(set(steps)), "a step was logged twice"
