@@ -19,6 +19,7 @@ from tokenizers import Tokenizer as FastTokenizer
 # Little-endian on every machine: blocks are read where they were not written.
 DTYPE = np.dtype("<u2")
 _ENCODINGS_AT_ONCE = 1_000
+_IDS_AT_ONCE = 1 << 18
 _PARALLELISM = "TOKENIZERS_PARALLELISM"
 
 
@@ -28,8 +29,18 @@ class Encoded(NamedTuple):
     ids: np.ndarray
     lengths: np.ndarray
 
+    def occurrences(self, vocab_size: int) -> np.ndarray:
+        """How often each id occurs, int64 [vocab_size]; raises ValueError for an id beyond."""
+        counts = np.zeros(vocab_size, dtype=np.int64)
+        # Some at a time: numpy counts 64-bit copies.
+        for start in range(0, len(self.ids), _IDS_AT_ONCE):
+            counts += np.bincount(self.ids[start : start + _IDS_AT_ONCE], minlength=vocab_size)
+        return counts
+
     def select(self, documents: np.ndarray) -> Encoded:
         """The documents for which the mask, bool [num_documents], is true."""
+        if documents.all():
+            return self
         return Encoded(self.ids[np.repeat(documents, self.lengths)], self.lengths[documents])
 
     @classmethod

@@ -17,14 +17,16 @@ from lmforge.hashing import code_fingerprint, hash_file
 from lmforge.recipe.schema import Tokenizer
 from lmforge.text.tables import read_frames, shard_paths
 from lmforge.tokenization.documents import Texts, sample_shards
-from lmforge.tokenization.encoding import Encoded, encode
+from lmforge.tokenization.encoding import Encoded
 from lmforge.tokenization.quick import QuickEncoder, learn_agreement
 from lmforge.tokenization.tokenizer import SPECIAL_TOKENS, load_tokenizer, tokenizer_fingerprint, train_tokenizer
+from lmforge.tokenization.words import WordEncoder
 
 SPLITS = ("train", "validation")
 OCCURRENCES = "occurrences.npy"
 _LEARNING = tuple(f"lmforge.tokenization.{name}" for name in ("tokenizer", "characters", "documents"))
-_ENCODING = tuple(f"lmforge.tokenization.{name}" for name in ("units", "quick", "encoding", "documents", "characters"))
+_ENCODERS = ("units", "quick", "words", "encoding", "documents", "characters")
+_ENCODING = tuple(f"lmforge.tokenization.{name}" for name in _ENCODERS)
 _BATCH_DOCUMENTS = 5_000
 # Of each shard so many documents are encoded by both engines.
 _COMPARED_TEXTS = 250
@@ -112,12 +114,13 @@ class EncodeUnit:
         """
         reference = load_tokenizer(self.tokenizer)
         quick = QuickEncoder(self.agreement, reference) if self.agreement else None
+        encoder = quick or WordEncoder(reference)
         parts, rows, special = [], [], dict.fromkeys(SPECIAL_TOKENS.values(), 0)
         for number, frame in enumerate(_batches(self.shard)):
             texts = frame["text"]
             if quick and number == 0 and (doubt := quick.disagreement(texts.head(_COMPARED_TEXTS).to_list())):
                 return Outcome(facts={"disagreement": f"{doubt} at the start of a shard"})
-            parts.append(quick.encode(texts) if quick else encode(reference, texts.to_list()))
+            parts.append(encoder.encode(texts))
             rows.append(_measured(frame, parts[-1]))
             _count_special(texts, special)
         _write(out, Encoded.joined(parts), pl.concat(rows), reference.get_vocab_size())
@@ -155,9 +158,7 @@ def _count_special(texts: pl.Series, counts: dict[str, int]) -> None:
 
 
 def _write(out: Path, encoded: Encoded, rows: pl.DataFrame, vocab_size: int) -> None:
-    occurrences = np.bincount(encoded.ids, minlength=vocab_size)
-    assert len(occurrences) == vocab_size, f"id {len(occurrences) - 1} in a vocabulary of {vocab_size}"
-    np.save(out / OCCURRENCES, occurrences.astype(np.int64))
+    np.save(out / OCCURRENCES, encoded.occurrences(vocab_size))
     for split in SPLITS:
         part = encoded.select((rows["split"] == split).to_numpy())
         np.save(out / f"{split}.npy", part.ids)

@@ -88,3 +88,12 @@ def test_the_last_thread_forbids_them_again(monkeypatch):
     for thread in threads:
         thread.join()
     assert os.environ[NAME] == "false"
+
+
+def test_each_id_is_counted_and_one_beyond_the_vocabulary_is_refused():
+    ids = np.random.default_rng(0).integers(0, 900, 600_000).astype(DTYPE)
+    result = Encoded(ids, np.array([len(ids)]))
+    assert result.occurrences(1_000).tolist() == np.bincount(ids, minlength=1_000).tolist()
+    assert encoded([]).occurrences(3).tolist() == [0, 0, 0]
+    with pytest.raises(ValueError, match="shape"):
+        result.occurrences(10)
