@@ -12,9 +12,10 @@ from pathlib import Path
 import psutil
 
 from lmforge.checking import Check
-from lmforge.errors import IntegrityError
+from lmforge.errors import InputError, IntegrityError
 from lmforge.home import Home
 from lmforge.installation import check_installation
+from lmforge.release.notice import webhook_of
 from lmforge.services.addresses import without_password
 from lmforge.services.status import status_of
 from lmforge.wording import shown
@@ -26,7 +27,7 @@ _MEMORY_BYTES, _DISK_BYTES, _FULL_DISK_BYTES = 2 * _GIB, 5 * _GIB, _GIB // 2
 _WATCHED = re.compile(
     r"(PREFECT_|MLFLOW_|OMP_|HF_|LMFORGE_).*|PYTHONPATH|LD_PRELOAD|(https?|all|no)_proxy", re.IGNORECASE
 )
-_SECRET = re.compile(r"key|token|secret|passw|pwd|auth|credential|header|cookie", re.IGNORECASE)
+_SECRET = re.compile(r"key|token|secret|passw|pwd|auth|credential|header|cookie|webhook", re.IGNORECASE)
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
@@ -39,6 +40,7 @@ def examine(home: Home, environment: Mapping[str, str] = os.environ) -> list[Che
         *check_installation(_CODE),
         *_machine(home),
         *_variables(home, environment),
+        *_notices(environment),
         _git(home),
         *_services(home),
     ]
@@ -107,6 +109,17 @@ def _advice(name: str, value: str, ours: Mapping[str, str]) -> str:
     if name == "OMP_NUM_THREADS" and value.isdigit() and int(value) > (os.cpu_count() or 1):
         return f"unset it, or set at most {os.cpu_count()}: more threads than cores are slower"
     return ""
+
+
+def _notices(environment: Mapping[str, str]) -> Iterator[Check]:
+    try:
+        webhook = webhook_of(environment)
+    except InputError as error:
+        what, _, fix = str(error).rpartition("; ")
+        yield Check.warning("notices", what, fix)
+        return
+    if webhook is not None:
+        yield Check.ok("notices", f"posted to {webhook.host}")
 
 
 def _git(home: Home) -> Check:

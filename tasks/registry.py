@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmforge.errors import InputError
 from lmforge.home import Home
+from lmforge.services.programs import is_remote
 from lmforge.wording import listed, nearest, shown
 from tasks import tracking
 
@@ -99,15 +102,25 @@ def require_model(home: Home, name: str) -> None:
 
 
 def model_directory(home: Home, uri: str) -> Path:
-    """The transformers directory inside `models:/NAME/VERSION` or `models:/NAME@ALIAS`. Raises InputError if absent."""
+    """The transformers directory inside `models:/NAME/VERSION` or `models:/NAME@ALIAS`. Raises InputError if absent.
+
+    What a server keeps is copied anew each time, and the copies are gone when this process ends.
+    """
     import mlflow
     from mlflow.exceptions import MlflowException
 
     tracking.client(home)
     try:
-        return Path(mlflow.artifacts.download_artifacts(uri)) / "model"
+        # MLflow's own default is a directory that nobody removes.
+        place = tempfile.mkdtemp(dir=_copies().name) if is_remote(home.tracking_uri) else None
+        return Path(mlflow.artifacts.download_artifacts(uri, dst_path=place)) / "model"
     except MlflowException as error:
         raise InputError(f"{uri}: {error.message}; {_known(home, uri.removeprefix(SCHEME))}") from error
+
+
+@cache
+def _copies() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="lmforge-models-")
 
 
 def _known(home: Home, given: str) -> str:

@@ -51,6 +51,8 @@ def test_home_where_nothing_can_be_written() -> None:
         ("MLFLOW_TRACKING_PASSWORD", "abc", "***"),
         ("MLFLOW_FLASK_SERVER_SECRET_KEY", "abc", "***"),
         ("HF_TOKEN", "abc", "***"),
+        ("LMFORGE_WEBHOOK_URL", "https://hooks/abc", "***"),
+        ("LMFORGE_WEBHOOK_SECRET", "abc", "***"),
         ("MLFLOW_TRACKING_URI", "postgresql://a:abc@db/x", "postgresql://a:***@db/x"),
         ("https_proxy", "http://a:abc@proxy:1", "http://a:***@proxy:1"),
         ("OMP_NUM_THREADS", "2", "2"),
@@ -67,6 +69,16 @@ def test_secrets_are_masked(home: Home, name: str, value: str, shown: str) -> No
 def test_only_watched_variables_are_shown(home: Home) -> None:
     names = checks(home, {"HOME": "/root", "AWS_SECRET_ACCESS_KEY": "x", "OMP_NUM_THREADS": "1"})
     assert [name for name in names if name.startswith("variable ")] == ["variable OMP_NUM_THREADS"]
+
+
+def test_it_says_where_notices_go_or_why_they_do_not(home: Home) -> None:
+    assert "notices" not in checks(home)
+    named = {"LMFORGE_WEBHOOK_URL": "https://hooks.example/T0/B0"}
+    row = checks(home, named)["notices"]
+    assert (row.state, row.found) == ("warning", "LMFORGE_WEBHOOK_SECRET: shorter than 24 bytes")
+    assert row.fix == "make one: openssl rand -base64 32"
+    row = checks(home, named | {"LMFORGE_WEBHOOK_SECRET": "0123456789abcdef01234567"})["notices"]
+    assert (row.state, row.found) == ("ok", "posted to hooks.example")
 
 
 def test_variables_that_change_the_work_are_warned_of(home: Home) -> None:

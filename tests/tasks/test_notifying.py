@@ -140,9 +140,9 @@ def test_a_refusal_is_told_but_not_that_of_a_dry_run(tmp_path, monkeypatch):
                 promote_version(home, f"{NAME}/1", dry_run, whole)
         _tell(SimpleNamespace(home=home), verdict, None)
         waiting = verdict.decision.model_copy(update={"promote": True, "needs_approval": True})
-        _tell(SimpleNamespace(home=home), verdict.model_copy(update={"decision": waiting}), None)
+        _tell(SimpleNamespace(home=home), verdict._replace(decision=waiting), None)
         allowed = verdict.decision.model_copy(update={"promote": True})
-        _tell(SimpleNamespace(home=home), verdict.model_copy(update={"decision": allowed}), None)
+        _tell(SimpleNamespace(home=home), verdict._replace(decision=allowed), None)
     told = [verified(*one) for one in came]
     assert [one["type"].rsplit(".", 1)[1] for one in told] == ["refused", "refused", "approval_needed"]
     assert told[0]["data"]["why"].startswith("reviews version 1 is not promoted: rule minimum")
