@@ -15,6 +15,7 @@ from lmforge.errors import IntegrityError, RefusedError
 from lmforge.home import Home
 from lmforge.release.decision import Decision
 from tasks import registry, tracking
+from tasks.gate_pages import describe_version, log_page
 from tasks.promotion import Change
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class StoredVerdict(NamedTuple):
 
 
 def store_verdict(home: Home, run_id: str, evidence: Evidence) -> StoredVerdict:
-    """Judge the evidence, keep both with the MLflow run `run_id`, and tag the version that it is about.
+    """Judge the evidence, keep both and a page with the MLflow run `run_id`, and tag the version that it is about.
 
     The tag of the decision comes last: where it is, all the others are. Raises IntegrityError as `judge` does.
     """
@@ -66,6 +67,8 @@ def store_verdict(home: Home, run_id: str, evidence: Evidence) -> StoredVerdict:
     with tempfile.TemporaryDirectory() as scratch:
         sealed = write_bundle(evidence, Path(scratch))
         tracking.client(home).log_artifacts(run_id, scratch, PLACE)
+    log_page(home, run_id, sealed)
+    describe_version(home, run_id, sealed)
     verdict = _verdict(evidence, sealed.decision, sealed.gate_hash)
     version = facts.challenger.version
     registry.tag_version(

@@ -23,7 +23,7 @@ def bar(parts: Iterable[tuple[str, float]], total: float, label: str) -> Markup:
         if size:
             rects.append(_rect(name, start, 0, max(width, 2.0), _HEIGHT))
         start += width
-    return _svg("bar", rects, label)
+    return svg("bar", rects, label)
 
 
 def histogram(counts: Sequence[float], then: Sequence[float] | None, label: str) -> Markup:
@@ -44,7 +44,7 @@ def histogram(counts: Sequence[float], then: Sequence[float] | None, label: str)
         ]
         points = " ".join(corners)
         rects.append(f'<polyline class="then" points="{points}" vector-effect="non-scaling-stroke"/>')
-    return _svg("columns", rects, label)
+    return svg("columns", rects, label)
 
 
 def used_bins(histograms: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
@@ -64,7 +64,8 @@ def bin_names(first: int, end: int) -> list[str]:
     return [_short(0 if number == 0 else 1 << (number - 1)) for number in range(first, end)]
 
 
-def _svg(name: str, shapes: Iterable[str], label: str) -> Markup:
+def svg(name: str, shapes: Iterable[str], label: str) -> Markup:
+    """Shapes on 1000 by 100 units as one drawing of the class `name`; they must hold no text that is not escaped."""
     head = f'<svg class="{name}" viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img"'
     # Shapes are numbers, and every name in them is escaped.
     return Markup(f'{head} aria-label="{escape(label)}">{"".join(shapes)}</svg>')  # noqa: S704  # nosec B704

@@ -16,8 +16,7 @@ from lmforge.evaluation.metrics import Floats
 from lmforge.recipe.release import Slices
 from lmforge.release.comparing import discordant
 from lmforge.release.decision import Rule
-from lmforge.release.examples import SLICE
-from lmforge.release.resampling import sum_by_group
+from lmforge.release.slicing import cut_slices, measure_regression, paired_units
 
 
 class _Slice(NamedTuple):
@@ -32,7 +31,7 @@ def judge_slices(examples: pl.DataFrame, policy: Slices, *, champion: bool) -> l
     if not champion or policy.max_regression is None:
         words = "not judged: " + ("no champion yet" if not champion else "the recipe sets no limit")
         return [Rule(name="slices", group="slices", passed=True, judged=False, observed=None, limit=None, words=words)]
-    slices = [_measure(name, rows, policy) for name, rows in _cut(examples, policy.columns)]
+    slices = [_measure(name, rows, policy) for name, rows in cut_slices(examples, policy.columns)]
     adjusted = iter(holm([one.p_value for one in slices if one.p_value is not None]))
     return [_rule(one, policy, None if one.p_value is None else next(adjusted)) for one in slices]
 
@@ -49,37 +48,20 @@ def holm(p_values: list[float]) -> list[float]:
 def regression_p_value(scores: Floats, weights: Floats, limit: float) -> tuple[float, float]:
     """How much worse the challenger is in a slice, and the one-sided p-value that it is by no more than `limit`.
 
-    scores, weights: float64 [num_units, 2], challenger first. Student's t on the linearised difference of the two
-    ratios of sums (Cochran 1977, Sampling Techniques, section 6.3). Weights of 0 altogether give (0, 1).
+    scores, weights: float64 [num_units, 2], challenger first. Student's t on what `measure_regression` gives. Weights
+    of 0 altogether give (0, 1).
     """
-    totals, num_units = weights.sum(axis=0), len(scores)
-    if (totals <= 0).any() or num_units < 2:
-        return 0.0, 1.0
-    ratios = scores.sum(axis=0) / totals
-    influence = (scores - ratios * weights) / totals
-    differences = influence[:, 1] - influence[:, 0]
-    error = float(np.sqrt(num_units / (num_units - 1) * np.square(differences).sum()))
-    regression = float(ratios[1] - ratios[0])
+    regression, error = measure_regression(scores, weights)
+    if error is None:
+        return regression, 1.0
     if error == 0.0:
         return regression, float(regression <= limit)
-    return regression, float(stats.t.sf((regression - limit) / error, num_units - 1))
-
-
-def _cut(examples: pl.DataFrame, columns: tuple[str, ...] | None) -> list[tuple[str, pl.DataFrame]]:
-    found = [name for name in examples.columns if name.startswith(SLICE)]
-    wanted = found if columns is None else [SLICE + name for name in columns if SLICE + name in found]
-    return [
-        (f"{column.removeprefix(SLICE)}={value}", examples.filter(pl.col(column) == value))
-        for column in wanted
-        for value in examples[column].drop_nulls().unique().sort()
-    ]
+    return regression, float(stats.t.sf((regression - limit) / error, len(scores) - 1))
 
 
 def _measure(name: str, rows: pl.DataFrame, policy: Slices) -> _Slice:
     assert policy.max_regression is not None, "a slice is measured against a limit"
-    columns = [rows[f"{side}_{part}"].to_numpy() for part in ("score", "weight") for side in ("challenger", "champion")]
-    units = sum_by_group(np.stack(columns, axis=1), rows["group"])
-    regression, p_value = regression_p_value(units[:, :2], units[:, 2:], policy.max_regression)
+    regression, p_value = regression_p_value(*paired_units(rows), policy.max_regression)
     if (changed := discordant(rows)) is not None:
         # With few changed answers t is too sure. To be worse than the limit is to be worse at all, of which the exact
         # test is never too sure, so the larger p-value is valid.
