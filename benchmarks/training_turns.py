@@ -21,7 +21,7 @@ from lmforge.training.spec import TrainingSpec
 HERE = Path(__file__).parent
 MISSING = "accelerate is not installed: pip install 'lmforge[bench]', or name a --peer-python that has it"
 # As lmforge sets them for its own programs; the same for all systems.
-ENVIRONMENT = {"OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1",
+ENVIRONMENT = {"GOMP_SPINCOUNT": "50000", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1",
                "TRANSFORMERS_VERBOSITY": "error", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}  # fmt: skip
 SETTINGS = {"learning_rate": 5e-4, "warmup_steps": 0, "weight_decay": 0.01}
 # Larger than any run here: checkpoints and validations come at the end only.

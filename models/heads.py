@@ -14,7 +14,6 @@ from transformers import PreTrainedModel
 
 # Positions whose logits are in memory at a time; measured on a CPU: from 256 on as fast, below slower.
 _CHUNK_SIZE = 512
-_CHUNK = LinearCrossEntropyOptions(batch_chunk_size=_CHUNK_SIZE)
 
 
 class PredictionHead(NamedTuple):
@@ -35,7 +34,7 @@ class PredictionHead(NamedTuple):
         """
         features = self.transform(hidden).to(self.weight.dtype)
         return functional.linear_cross_entropy(
-            features, self.weight, targets, linear_bias=self.bias, reduction="sum", options=_CHUNK
+            features, self.weight, targets, linear_bias=self.bias, reduction="sum", options=_chunks(len(targets))
         )
 
     def sums(self, hidden: Tensor, targets: Tensor) -> dict[str, float]:
@@ -47,6 +46,12 @@ class PredictionHead(NamedTuple):
             loss += functional.cross_entropy(logits, wanted, reduction="sum").item()
             correct += (logits.argmax(-1) == wanted).sum().item()
         return {"loss": loss, "correct": correct, "count": float(len(targets))}
+
+
+def _chunks(number: int) -> LinearCrossEntropyOptions:
+    """Equal chunks: a small one at the end is as slow as a whole one."""
+    num_chunks = max(1, -(-number // _CHUNK_SIZE))
+    return LinearCrossEntropyOptions(batch_chunk_size=max(1, -(-number // num_chunks)))
 
 
 def prediction_head(model: PreTrainedModel) -> PredictionHead:

@@ -1,4 +1,4 @@
-"""The engine `tokie`, which is some twenty times as fast as `tokenizers`, on the texts where both are known to agree.
+"""The engine `tokie`, which is several times as fast as `tokenizers`, on the texts where both are known to agree.
 
 It reads special tokens in a text as such, classes some characters differently and lowercases in its own way. So it is
 asked, once for a tokenizer, which characters it encodes as `tokenizers` does; a document with any other character, or

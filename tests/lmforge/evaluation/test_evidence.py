@@ -8,9 +8,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from lmforge.errors import InputError
 from lmforge.evaluation.classification import answer_baselines, evaluate_classifier
-from lmforge.evaluation.comparison import compare_on_test_set
 from lmforge.evaluation.language import evaluate_language_model
 from lmforge.evaluation.ngram import NgramModel
 from lmforge.evaluation.predictions import read_predictions
@@ -88,25 +86,6 @@ def test_losses_are_those_of_the_gold_label(labelled, networks, tmp_path):
     expected = -np.log(probabilities[np.arange(60), gold])
     np.testing.assert_allclose(found["loss"].to_numpy(), expected, rtol=1e-3)
     np.testing.assert_allclose(found["score"].to_numpy(), probabilities.max(-1), rtol=1e-3)
-
-
-def test_a_model_against_itself_shows_no_gain(labelled, networks, tmp_path):
-    from lmforge.evaluation.classification import answer
-
-    answer(networks[0], labelled, tmp_path / "challenger")
-    settings = {"metric": "macro_f1", "resamples": 1000, "alpha": 0.01, "seed": 0}
-    same = compare_on_test_set(tmp_path / "challenger", networks[0], labelled, tmp_path / "again", **settings)
-    assert (same.gain, same.lower_bound, same.num_examples) == (0.0, 0.0, 60)
-    other = compare_on_test_set(tmp_path / "challenger", networks[1], labelled, tmp_path / "other", **settings)
-    assert other.interval.low <= other.gain <= other.interval.high
-    assert other.interval.low < other.interval.high
-
-
-def test_a_champion_with_other_labels_cannot_be_compared(labelled, training_data, networks, tmp_path):
-    foreign = save(classifier(["a", "b"], config=config(training_data)), training_data, tmp_path / "foreign")
-    settings = {"metric": "accuracy", "resamples": 1000, "alpha": 0.01, "seed": 0}
-    with pytest.raises(InputError, match="not among the 2 labels"):
-        compare_on_test_set(tmp_path, foreign, labelled, tmp_path / "out", **settings)
 
 
 @pytest.mark.parametrize("objective", ["masked_lm", "contrastive_masked_lm", "causal_lm"])
