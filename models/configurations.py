@@ -129,6 +129,8 @@ _ARCHITECTURES = {
             "n_inner": "intermediate_size",
             "n_positions": "max_positions",
         },
+        # The same function as GPT-2's own `gelu_new`, in one kernel: an eighth of a training step on a CPU.
+        fixed={"activation_function": "gelu_pytorch_tanh"},
     ),
     "electra": _Architecture(ElectraConfig, _DIMENSIONS | {"embedding_size": "hidden_size"}),
     # Tied as in GPT-2: in a small model embeddings are most of the weights.

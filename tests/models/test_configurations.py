@@ -86,3 +86,11 @@ def test_unknown_names_are_refused_with_the_known_ones():
         ValueError, match="unknown architecture 'lstm': expected one of bert, modernbert, gpt2, electra"
     ):
         config_of("lstm")
+
+
+def test_the_activation_of_gpt2_is_its_own_function():
+    from transformers.activations import ACT2FN
+
+    config = build_config("gpt2", "nano", SPECIAL, max_positions=32, dropout=0.0)
+    values = torch.linspace(-8, 8, 1001)
+    torch.testing.assert_close(ACT2FN[config.activation_function](values), ACT2FN["gelu_new"](values))
