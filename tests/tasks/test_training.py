@@ -81,7 +81,7 @@ def test_interrupted_run_leaves_a_checkpoint_and_goes_on_without_a_doubled_step(
     written = json.loads(spec.result_file.read_text(encoding="utf-8"))
     assert result == written | {"mlflow_run_id": second.info.run_id}
     assert sorted(path.name for path in (spec.run_dir / "out" / "logs").iterdir()) == [
-        "metrics.jsonl", "result.json", "spec.json",
+        "execution.json", "metrics.jsonl", "result.json", "spec.json",
     ]  # fmt: skip
     assert second.data.params["max_steps"] == "200"
     assert tracking.client(run.home).list_artifacts(second.info.run_id, "figures")[0].path == "figures/loss.png"
