@@ -22,7 +22,7 @@ RUNS = [
     ("sentence_order", "bert", 300, 2e-3),
     # A detector answers the base rate for its first thousand steps.
     ("replaced_token_detection", "electra", 1500, 5e-4),
-    *(("span_corruption", architecture, 1000, 2e-3) for architecture in ENCODER_DECODERS),
+    *(("span_corruption", architecture, 1500, 1e-3) for architecture in ENCODER_DECODERS),
     ("denoising", "bart", 300, 1e-3),
 ]
 
