@@ -17,6 +17,7 @@ from tasks import registry, tracking
 from tasks.gate_verdicts import StoredVerdict
 
 _TAG = "lmforge.approval"
+_CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 class Approval(Frozen):
@@ -29,11 +30,15 @@ class Approval(Frozen):
 
 
 def give_approval(home: Home, verdict: StoredVerdict, who: str, why: str, now: datetime | None = None) -> Approval:
-    """Write the approval of a verdict. Raises RefusedError when a rule failed: nobody can agree to that."""
+    """Write the approval of a verdict, and that the version is approved.
+
+    Raises RefusedError when a rule failed, as nobody can agree to that, and TransitionError when it is no candidate.
+    """
     if not verdict.decision.promote:
         failed = verdict.decision.first_failure
         raise RefusedError(f"{verdict.model} version {verdict.version} cannot be approved: rule {failed} failed")
     approval = Approval(gate=verdict.gate, who=who, why=why, time=now or datetime.now(UTC))
+    registry.move_state(home, verdict.model, verdict.version, "approved")
     registry.tag_version(home, verdict.model, verdict.version, {_TAG: approval.model_dump_json()})
     return approval
 
@@ -51,7 +56,10 @@ def require_approval(home: Home, verdict: StoredVerdict, now: datetime | None = 
         raise RefusedError(f"{judged}: the tag {_TAG} is no approval; give it again: {command}") from error
     if approval.gate != verdict.gate:
         raise RefusedError(f"{judged}: {approval.who} approved another evaluation of it; look at this one: {command}")
-    if (now or datetime.now(UTC)) - approval.time > timedelta(hours=verdict.approval_hours):
+    age = (now or datetime.now(UTC)) - approval.time
+    if age < -_CLOCKS_DIFFER:
+        raise RefusedError(f"{judged}: the approval is of {approval.time}, which is to come; give it again: {command}")
+    if age > timedelta(hours=verdict.approval_hours):
         raise RefusedError(
             f"{judged}: the approval is older than {verdict.approval_hours} hours; give it again: {command}"
         )

@@ -12,6 +12,7 @@ from lmforge.errors import RefusedError
 from lmforge.recipe.schema import Task
 from lmforge.release.ledger import MAX_WHY_CHARS
 from lmforge.release.notice import Notice
+from lmforge.release.states import State
 from tasks import registry, tracking
 from tasks.context import Run
 from tasks.gate_verdicts import StoredVerdict, store_verdict, stored_verdict
@@ -83,8 +84,8 @@ def _keep(run: Run, child: str, verdict: StoredVerdict, state: str | None) -> No
     """Show the decision where people look, and set the state that follows from it."""
     decision, home = verdict.decision, run.home
     if state not in ("champion", "rolled_back"):
-        follows = "challenger" if decision.promote else "rejected"
-        registry.tag_version(home, verdict.model, verdict.version, {registry.STATE_TAG: follows})
+        follows: State = "challenger" if decision.promote else "rejected"
+        registry.move_state(home, verdict.model, verdict.version, "evaluated", follows)
     for run_id in (child, run.run_id):
         tracking.client(home).set_tag(run_id, "lmforge.verdict", decision.verdict)
     if decision.comparison:

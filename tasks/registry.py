@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmforge.errors import InputError
 from lmforge.home import Home
+from lmforge.release.states import State, check_transition, state_of
 from lmforge.services.programs import is_remote
 from lmforge.wording import listed, nearest, shown
 from tasks import tracking
@@ -74,6 +75,16 @@ def tag_version(home: Home, name: str, version: str, tags: Mapping[str, Any]) ->
     """Set tags of a version."""
     for key, value in tags.items():
         tracking.client(home).set_model_version_tag(name, version, key, str(value))
+
+
+def move_state(home: Home, name: str, version: str, *states: State) -> None:
+    """Take a version through states, one after another. Raises TransitionError for a step that the table lacks."""
+    tags: dict[str, str] = tracking.client(home).get_model_version(name, version).tags
+    current = state_of(tags.get(STATE_TAG))
+    for wanted in states:
+        check_transition(version, current, wanted)
+        tag_version(home, name, version, {STATE_TAG: wanted})
+        current = wanted
 
 
 def version_of(home: Home, uri: str, default: str | None = None) -> ModelVersion:

@@ -61,7 +61,7 @@ def judge(
     examples = examples_frame(ids, ["a"] * NUM_EXAMPLES, answers(value), champion, {})
     verdict = store_verdict(home, run, Evidence(facts, examples))
     state = "challenger" if verdict.decision.promote else "rejected"
-    registry.tag_version(home, NAME, version, {registry.STATE_TAG: state})
+    registry.move_state(home, NAME, version, "evaluated", state)
     return verdict
 
 

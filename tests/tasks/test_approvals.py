@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lmforge.errors import RefusedError
+from lmforge.errors import RefusedError, TransitionError
 from lmforge.reporting.history import render_approval
 from tasks import registry
 from tasks.approvals import give_approval, require_approval
@@ -48,6 +48,19 @@ def test_an_approval_expires(home, version):
     assert require_approval(home, verdict, now + timedelta(hours=1.9)) == given
     with pytest.raises(RefusedError, match="the approval is older than 2"):
         require_approval(home, verdict, now + timedelta(hours=2.1))
+    with pytest.raises(RefusedError, match="which is to come"):
+        require_approval(home, verdict, now - timedelta(minutes=6))
+
+
+def test_the_state_follows_the_table(home, version):
+    with pytest.raises(TransitionError, match=f"version {version} is registered and cannot become approved"):
+        registry.move_state(home, NAME, version, "approved")
+    verdict = judge(home, version, against=None, policy=ASKED)
+    give_approval(home, verdict, "ann", "fine")
+    assert registry.version_of(home, f"{NAME}/{version}").tags[registry.STATE_TAG] == "approved"
+    registry.move_state(home, NAME, version, "evaluated", "rejected")
+    with pytest.raises(TransitionError, match="from rejected it goes to evaluated"):
+        give_approval(home, verdict, "ann", "fine")
 
 
 def test_an_approval_is_of_one_evaluation(home, version):
