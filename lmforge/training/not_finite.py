@@ -15,6 +15,7 @@ import numpy as np
 import pytorch_lightning as pl
 
 from lmforge.errors import TrainingError
+from lmforge.training.claiming import Claim
 from lmforge.training.metrics import append_metrics, drop_after
 from lmforge.training.spec import TrainingSpec
 from models.lightning_module import LanguageModule
@@ -28,9 +29,9 @@ class NotFinite(pl.Callback):
     row_numbers: of the batch after so many steps, as they stand in the training data.
     """
 
-    def __init__(self, spec: TrainingSpec, row_numbers: Callable[[int], np.ndarray]) -> None:
+    def __init__(self, spec: TrainingSpec, row_numbers: Callable[[int], np.ndarray], claim: Claim) -> None:
         self.name, self.settings, self.file = spec.name, spec.settings, spec.skipped_file
-        self.metrics_file, self.row_numbers = spec.metrics_file, row_numbers
+        self.metrics_file, self.row_numbers, self.claim = spec.metrics_file, row_numbers, claim
         self.num_skipped = 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -56,6 +57,7 @@ class NotFinite(pl.Callback):
         if self.settings.not_finite == "stop":
             raise TrainingError(f"{found}; {help_}")
         self.num_skipped += 1
+        self.claim.check()
         append_metrics(self.file, {"step": step, "what": what, "rows": rows})
         if self.num_skipped > self.settings.max_skipped_steps:
             raise TrainingError(f"{found}, and {self.settings.max_skipped_steps} steps were skipped before; {help_}")

@@ -39,7 +39,7 @@ _MIN_COMPILED_SECONDS = 1200.0
 _TURNS = 3
 # What is measured twice differs by as much; within it the default stays.
 _NOISE = 0.05
-_SINGLE, _HALF = "32-true", "bf16-mixed"
+_HALF = "bf16-mixed"
 
 
 class Execution(NamedTuple):
@@ -84,7 +84,10 @@ def _choose(spec: TrainingSpec, module: LanguageModule, batch: Batch, *, same_sh
         if seconds[best] < (1 - _NOISE) * seconds[options[0]]:
             chosen = best._replace(compiled=chosen.compiled)
     if settings.compile == "auto":
-        chosen = _compiled_if_faster(module, batch, chosen, settings.max_steps, same_shapes=same_shapes)
+        plain = seconds.get(chosen) or _seconds(module, batch, chosen)
+        if plain * settings.max_steps >= _MIN_COMPILED_SECONDS and _compiler() is not None:
+            faster = _is_faster_compiled(module, batch, chosen, plain, same_shapes=same_shapes)
+            chosen = chosen._replace(compiled=faster)
     if seconds:
         told = ", ".join(f"{one.precision} x {one.num_threads}: {seconds[one] * 1000:.0f} ms" for one in options)
         logger.info("%s: probe of precision and threads: %s; takes %s", spec.name, told, _words(chosen))
@@ -102,18 +105,14 @@ def _options(spec: TrainingSpec) -> list[Execution]:
     return [Execution(precision, number, compiled=False) for precision in precisions for number in threads]
 
 
-def _compiled_if_faster(
-    module: LanguageModule, batch: Batch, chosen: Execution, max_steps: int, *, same_shapes: bool
-) -> Execution:
-    eager = _seconds(module, batch, chosen)
-    if eager * max_steps < _MIN_COMPILED_SECONDS or _compiler() is None:
-        return chosen
+def _is_faster_compiled(
+    module: LanguageModule, batch: Batch, chosen: Execution, plain: float, *, same_shapes: bool
+) -> bool:
     compile_layers(module.model, dynamic=not same_shapes)
     compiled = _seconds(module, batch, chosen)
     plain_layers(module.model)
-    faster = compiled < (1 - _NOISE) * eager
-    logger.info("compiled %.0f ms a step, %.0f ms without", compiled * 1000, eager * 1000)
-    return chosen._replace(compiled=faster)
+    logger.info("compiled %.0f ms a step, %.0f ms without", compiled * 1000, plain * 1000)
+    return compiled < (1 - _NOISE) * plain
 
 
 def _seconds(module: LanguageModule, batch: Batch, option: Execution) -> float:

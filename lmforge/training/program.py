@@ -77,9 +77,10 @@ def _run(spec: TrainingSpec, stop: AgreedStop, claim: Claim, processes: Processe
     train = data.training(step_of(resumed))
     budgets = Budgets(settings, processes.told)
     averaging = Averaging(settings.ema_decay) if settings.ema_decay else None
-    validation, samples = SharedValidation(data.validation(), processes, stop), Samples(spec, data.validation())
+    samples = Samples(spec, data.validation()) if processes.first else None
+    validation = SharedValidation(data.validation(), processes, stop)
     metrics = Metrics(spec, validation, stop, claim, budgets, averaging, samples)
-    callbacks: list[pl.Callback] = [Agreement(stop), budgets, NotFinite(spec, train.indices)]
+    callbacks: list[pl.Callback] = [Agreement(stop), budgets, NotFinite(spec, train.indices, claim)]
     callbacks += [*([averaging] if averaging else []), metrics, Checkpoints(spec, stop, claim, budgets)]
     callbacks += [Progress(spec, metrics)] if processes.first else []
     execution = prepare_execution(

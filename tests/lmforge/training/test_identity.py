@@ -36,8 +36,10 @@ def test_same_spec_goes_on_and_other_places_do_not_matter(begun, tmp_path):
 
 
 def test_what_only_people_see_may_change(begun):
+    noted = (begun.run_dir / FILE).read_bytes()
     shown = {"keep_checkpoints": 5, "log_every_n_steps": 7, "name": "other"}
     hold_to(changed(begun.model_copy(update=shown), checkpoint_every_n_steps=3), resumed=True)
+    assert (begun.run_dir / FILE).read_bytes() == noted
 
 
 def test_all_differences_are_listed_old_and_new(begun):
@@ -89,12 +91,17 @@ def test_other_files_beside_the_data_do_not_count(begun):
     (begun.data / "manifest.json").write_text("{}")
     (begun.data / "quarantine.jsonl").write_text("{}")
     hold_to(begun, resumed=True)
+    noted = (begun.run_dir / FILE).read_text(encoding="utf-8")
+    assert "train.npy" in noted
+    assert "quarantine" not in noted
 
 
 def test_before_the_first_checkpoint_another_spec_takes_over(begun):
     other = changed(begun, learning_rate=1e-4)
     hold_to(other, resumed=False)
     hold_to(other, resumed=True)
+    with pytest.raises(InputError, match=r"settings\.learning_rate: 0\.0001 then, 0\.002 now"):
+        hold_to(begun, resumed=True)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]"])
