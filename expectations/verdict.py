@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from lmforge.reporting.data_docs import format_number
+from lmforge.reporting.pages import format_number
 
 Value = int | float | None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -10,9 +10,6 @@ from flows.cli.common import Json, emit
 from lmforge.errors import InputError
 from lmforge.home import Home
 from lmforge.wording import shown
-
-if TYPE_CHECKING:
-    from tasks.data_reporting import DataRun
 
 StageName = Annotated[
     str,
@@ -54,12 +51,12 @@ def peek(
     if stage != "batch" and (split is not None or step is not None):
         raise InputError("--split and --step are for `lmforge peek batch`; leave them out")
     home = Home.find().prepare()
-    from tasks.data_reporting import find_data
+    from tasks.data_reporting import batch_of, find_data
 
     found = find_data(home, named or recipe)
     head = {"run_id": found.run_id, "recipe": found.recipe}
     if stage == "batch":
-        document = head | _batch(home, found, named or recipe, split or "train", step or 0, records)
+        document = head | batch_of(home, found, named or recipe, split or "train", step or 0, records)
         from lmforge.reporting.batch_page import render_batch
 
         emit(document, json, lambda: print(render_batch(document)))
@@ -69,13 +66,3 @@ def peek(
 
     document = head | peek_at(stage, found.made, records, seed)
     emit(document, json, lambda: print(render_peek(document)))
-
-
-def _batch(home: Home, found: DataRun, named: str | None, split: str, step: int, records: int) -> dict[str, Any]:
-    from lmforge.reporting.batch_peeking import peek_batch
-    from tasks.data_reporting import recipe_of
-
-    if "tokenize" not in found.made:
-        raise InputError(f"run {found.run_id} has not tokenized its corpus; run its recipe to the end of that stage")
-    loaded, tokens = recipe_of(home, found, named), found.made["tokenize"].path
-    return peek_batch(loaded, tokens, split=split, step=step, num_rows=records)

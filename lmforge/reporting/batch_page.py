@@ -1,33 +1,24 @@
-"""What `lmforge.reporting.batch_peeking` found as text of 80 columns: a table a row, a line a token.
-
-The document holds escaped text only; nothing in it is read as markup of the terminal library.
-"""
+"""What `lmforge.reporting.batch_peeking` found as text of 80 columns: a table a row, a line a token."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from io import StringIO
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from lmforge.reporting.batch_peeking import words_of
+from lmforge.reporting.columns import as_columns
 
-WIDTH = 80
 # Lines of a table; the JSON document has all tokens.
 _MAX_TOKENS = 48
 
 
 def render_batch(document: Mapping[str, Any]) -> str:
     """The batch as lines of at most 80 columns, wide characters counted as two."""
-    console = Console(width=WIDTH, file=StringIO(), force_terminal=False, color_system=None, legacy_windows=False)
-    for part in _parts(document):
-        console.print(part, highlight=False, markup=False, soft_wrap=False)
-    file = console.file
-    assert isinstance(file, StringIO)
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+    return as_columns(_parts(document))
 
 
 def _parts(document: Mapping[str, Any]) -> Iterator[RenderableType]:

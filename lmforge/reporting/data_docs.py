@@ -7,14 +7,12 @@ content policy forbids loading anything. Great Expectations' own Data Docs load 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from lmforge.reporting.pages import render_page
 
 # In the order in which a reader wants them.
 _VERDICTS = ("broken", "warns", "not compared", "holds")
-TEMPLATES = Path(__file__).with_name("templates")
 
 
 def render_data_docs(result: Mapping[str, Any], failing_rows: str = "") -> str:
@@ -24,22 +22,7 @@ def render_data_docs(result: Mapping[str, Any], failing_rows: str = "") -> str:
     severity, key, detail, expectation), statistics (name -> number or None), offenders (rule, id, place, note, excerpt)
     and num_failing_rows. failing_rows: name of the file beside the page that holds them all, empty where there is none.
     """
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = format_number
     titles = {outcome["column"].removesuffix("_share"): outcome["words"] for outcome in result["outcomes"]}
     ordered = sorted(result["outcomes"], key=lambda outcome: _VERDICTS.index(outcome["verdict"]))
-    template = environment.get_template("data_docs.html")
-    return template.render(**{**result, "outcomes": ordered}, titles=titles, failing_rows=failing_rows) + "\n"
-
-
-def format_number(value: float | None) -> str:
-    """Write a number for people: grouped digits for counts, six significant digits for the rest."""
-    if value is None:
-        return "unknown"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
+    context = {**result, "outcomes": ordered, "titles": titles, "failing_rows": failing_rows}
+    return render_page("data_docs.html", context, {})

@@ -10,12 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from lmforge.artifacts.artifact import Artifact
 from lmforge.errors import InputError
 from lmforge.reporting import data_report_charts as charts
-from lmforge.reporting.data_docs import TEMPLATES, format_number
 from lmforge.reporting.data_report_losses import personal_data, rejections, repairs, tags, unused_columns
 from lmforge.reporting.data_report_mixes import labels, lengths, mixes, tokens
 from lmforge.reporting.data_report_stages import (
@@ -28,6 +25,7 @@ from lmforge.reporting.data_report_stages import (
 )
 from lmforge.reporting.data_report_twins import duplicates, overlaps
 from lmforge.reporting.lines import size_words
+from lmforge.reporting.pages import render_page
 
 
 def data_report(recipe: str, run_id: str, made: Mapping[str, Artifact], reports: Path) -> dict[str, Any]:
@@ -73,18 +71,11 @@ def render_data_report(document: Mapping[str, Any], links: Mapping[str, str]) ->
 
     links: address of the Data Docs by stage, relative to the page; a stage without one gets no link.
     """
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": format_number, "brief": _brief, "percent": _percent, "size": size_words}
+    filters = {"brief": _brief, "percent": _percent, "size": size_words}
     first, end = charts.used_bins(document["lengths"])
     drawn = [{**one, "chart": _chart(one, first, end)} for one in document["lengths"]]
     context = {**document, "lengths": drawn, "bins": charts.bin_names(first, end), "verdict": _verdict(document)}
-    return environment.get_template("data_report.html").render(**context, links=links, bar=charts.bar) + "\n"
+    return render_page("data_report.html", context | {"links": links, "bar": charts.bar}, filters)
 
 
 def _chart(one: Mapping[str, Any], first: int, end: int) -> Any:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from lmforge.hashing import short
 from lmforge.release.bundle import Sealed
 from lmforge.release.decision import Decision, Rule
@@ -18,12 +16,12 @@ from lmforge.release.evidence import Facts
 from lmforge.release.power import POWER
 from lmforge.release.rules.wording import LESS_IS_BETTER
 from lmforge.reporting import gate_page_charts as charts
-from lmforge.reporting.data_docs import TEMPLATES, format_number
 from lmforge.reporting.data_report_charts import histogram
 from lmforge.reporting.excerpts import masked
 from lmforge.reporting.gate_page_examples import changed_examples, confusion
 from lmforge.reporting.gate_page_measures import latencies, reliability, slice_rows, values
 from lmforge.reporting.lines import size_words
+from lmforge.reporting.pages import render_page
 from lmforge.wording import shown
 
 _HEX = frozenset("0123456789abcdef")
@@ -69,21 +67,14 @@ def gate_document(sealed: Sealed) -> dict[str, Any]:
 
 def render_gate_page(document: Mapping[str, Any]) -> str:
     """The page of a document: the same document gives the same bytes."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": format_number, "four": _four, "signed": _signed, "percent": _percent}
+    filters = {"four": _four, "signed": _signed, "percent": _percent}
     drawn = {
         "gain_chart": _gain_chart(document),
         "slice_charts": _slice_charts(document),
         "curves": _curves(document),
         "times": _times(document),
     }
-    return environment.get_template("gate.html").render(**document, **drawn) + "\n"
+    return render_page("gate.html", {**document, **drawn}, filters)
 
 
 def _follows(facts: Facts, decision: Decision) -> str:

@@ -1,31 +1,23 @@
-"""What `lmforge.reporting.peeking` found as text of 80 columns: what one text became stands beside it.
-
-The document holds escaped text only; nothing in it is read as markup of the terminal library.
-"""
+"""What `lmforge.reporting.peeking` found as text of 80 columns: what one text became stands beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from io import StringIO
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-WIDTH = 80
+from lmforge.reporting.columns import WIDTH, as_columns
+
 # Fields that stand in lines of their own.
 _LONG = ("id", "text", "before", "after", "masked", "tokens", "ids", "num_tokens")
 
 
 def render_peek(document: Mapping[str, Any]) -> str:
     """The records as lines of at most 80 columns, wide characters counted as two."""
-    console = Console(width=WIDTH, file=StringIO(), force_terminal=False, color_system=None, legacy_windows=False)
-    for part in _parts(document):
-        console.print(part, highlight=False, markup=False, soft_wrap=False)
-    file = console.file
-    assert isinstance(file, StringIO)
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+    return as_columns(_parts(document))
 
 
 def _parts(document: Mapping[str, Any]) -> Iterator[RenderableType]:

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from lmforge.reporting.data_docs import format_number, render_data_docs
+from lmforge.reporting.data_docs import render_data_docs
 
 RESULT = {
     "suite": "clean_corpus",
@@ -151,19 +151,3 @@ def test_passing_page_has_no_table_of_rows_and_is_deterministic():
     assert "Offending rows" not in page
     assert {"Passed", "1 expectation"} <= set(Tags(page).text)
     assert "prefers-color-scheme: dark" in page
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (None, "unknown"),
-        (0, "0"),
-        (1234567, "1,234,567"),
-        (0.05, "0.05"),
-        (0.0500004, "0.0500004"),
-        (1.0, "1"),
-        (1e-9, "1e-09"),
-    ],
-)
-def test_numbers_are_written_for_people(value, text):
-    assert format_number(value) == text

@@ -3,7 +3,8 @@
 import pytest
 from rich.cells import cell_len
 
-from lmforge.reporting.peek_page import WIDTH, render_peek
+from lmforge.reporting.columns import WIDTH
+from lmforge.reporting.peek_page import render_peek
 from lmforge.reporting.peeking import peek
 
 
