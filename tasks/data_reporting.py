@@ -89,6 +89,16 @@ def recipe_of(home: Home, found: DataRun, named: str | None) -> Recipe:
     return Recipe.model_validate(mlflow.artifacts.load_dict(f"runs:/{found.run_id}/recipe.json"))
 
 
+def batch_of(home: Home, found: DataRun, named: str | None, split: str, step: int, num_rows: int) -> dict[str, Any]:
+    """Rows of one batch as `peek_batch` shows them; raises InputError for a run that has not tokenized its corpus."""
+    from lmforge.reporting.batch_peeking import peek_batch
+
+    if "tokenize" not in found.made:
+        raise InputError(f"run {found.run_id} has not tokenized its corpus; run its recipe to the end of that stage")
+    tokens = found.made["tokenize"].path
+    return peek_batch(recipe_of(home, found, named), tokens, split=split, step=step, num_rows=num_rows)
+
+
 def _recipe_file(named: str | None) -> Path | None:
     return Path(named) if named and (named.endswith((".yaml", ".yml")) or Path(named).is_file()) else None
 

@@ -6,11 +6,16 @@ store may be older than its commit; then the stage's own `code` hash is what it 
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmforge.artifacts import Store
+from lmforge.errors import InputError
 from lmforge.hashing import hash_value
 from lmforge.home import Home
 from lmforge.release.lineage import Recorded, TracedStage, missing, trace
@@ -92,6 +97,27 @@ def _recipe_of(home: Home, version: ModelVersion) -> dict[str, Any] | None:
 def _environment_of(version: ModelVersion) -> dict[str, Any] | None:
     """What `lmforge.release.environment` recorded of that run; None for a run before it was recorded."""
     return _logged(version, tracking.ENVIRONMENT)
+
+
+def write_documents(lineage: Mapping[str, Any], output: Path | None) -> int:
+    """Write what a version learned from, a JSON document a line, to a file or to standard output; return how many.
+
+    Raises InputError where the file cannot be written, or an artifact is no longer there.
+    """
+    from lmforge.release.lineage import TracedStage
+    from lmforge.release.origins import documents
+
+    rows = documents([TracedStage.model_validate(one) for one in lineage["stages"]])
+    try:
+        with output.open("w", encoding="utf-8") if output else nullcontext(sys.stdout) as file:
+            return sum(file.write(json.dumps(row, ensure_ascii=False) + "\n") > 0 for row in rows)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where = output or "standard output"
+        raise InputError(
+            f"{where}: cannot be written: {error.strerror}; name a file in a directory of yours"
+        ) from error
 
 
 def code_of(tags: Mapping[str, str]) -> dict[str, Any]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -44,13 +42,13 @@ def lineage(model: Model, documents: Documents = False, output: Output = None, j
     if documents and json and output is None:
         raise InputError("--documents prints JSON lines; with --json name a file for them: --output documents.jsonl")
     from lmforge.reporting.lineage import render_lineage
-    from tasks.lineage import lineage_of
+    from tasks.lineage import lineage_of, write_documents
 
     document = lineage_of(Home.find().prepare(), model)
     if not documents:
         emit(document, json, lambda: print(render_lineage(document)))
         return
-    written = {"num_documents": _write_documents(document, output), "file": str(output) if output else None}
+    written = {"num_documents": write_documents(document, output), "file": str(output) if output else None}
     if document["start"]:
         say(f"it started from {document['start']}, whose own documents are not among these")
     if output:
@@ -70,28 +68,3 @@ def reproduce(model: Model, despite_sources: DespiteSources = False, json: Json 
     emit(document, json, lambda: print(render_reproduction(document)))
     if document["status"] != "equal":
         raise typer.Exit(1)
-
-
-def _write_documents(document: dict[str, Any], output: Path | None) -> int:
-    from json import dumps
-
-    from lmforge.release.lineage import TracedStage
-    from lmforge.release.origins import documents as listed
-
-    rows = listed([TracedStage.model_validate(one) for one in document["stages"]])
-    with _opened(output) as file:
-        return sum(file.write(dumps(row, ensure_ascii=False) + "\n") > 0 for row in rows)
-
-
-@contextmanager
-def _opened(output: Path | None) -> Iterator[IO[str]]:
-    if output is None:
-        yield sys.stdout
-        return
-    try:
-        with output.open("w", encoding="utf-8") as file:
-            yield file
-    except OSError as error:
-        raise InputError(
-            f"{output}: cannot be written: {error.strerror}; name a file in a directory of yours"
-        ) from error

@@ -39,8 +39,11 @@ def main() -> None:
         code = _failed(str(error), error.exit_code)
     except UsageProblem as error:
         code = _failed(error.format_message(), InputError.exit_code)  # type: ignore[attr-defined]
-    except SystemExit:
-        code = _failed("terminated; the same command goes on where it stopped", TERMINATED)
+    except SystemExit as left:
+        # Typer leaves with 1 when nobody reads on, as behind `| head`; there is nothing to say then.
+        code = 1
+        if left.code == TERMINATED:
+            code = _failed("terminated; the same command goes on where it stopped", TERMINATED)
     sys.exit(code)
 
 

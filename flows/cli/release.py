@@ -1,4 +1,4 @@
-"""`lmforge promote`, `approve`, `rollback` and `history`: what is in production, how it gets there, and back."""
+"""`lmforge promote`, `approve` and `rollback`: how a version gets into production, and back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from flows.cli.common import Json, emit
-from lmforge.errors import IntegrityError
 from lmforge.home import Home
 
 Candidate = Annotated[
@@ -19,8 +18,6 @@ Version = Annotated[
     str | None, typer.Option(help="A version that was in production; default: the last one before this.")
 ]
 Reason = Annotated[str, typer.Option(help="Why, for whoever reads the history.", show_default=False)]
-At = Annotated[str | None, typer.Option(metavar="DATE", help="2026-03-01, or a moment such as 2026-03-01T14:30.")]
-Verify = Annotated[bool, typer.Option("--verify", help="Check the chain of hashes, its copy and the alias.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +25,6 @@ def register(app: typer.Typer) -> None:
     app.command()(promote)
     app.command()(approve)
     app.command()(rollback)
-    app.command()(history)
 
 
 def promote(model: Candidate, dry_run: DryRun = False, json: Json = False) -> None:
@@ -66,20 +62,3 @@ def rollback(model: ModelName, reason: Reason, to: Version = None, json: Json = 
 
     document = roll_back(Home.find().prepare(), model, to, reason)
     emit(document, json, lambda: print(render_rollback(document)))
-
-
-def history(model: ModelName, at: At = None, verify: Verify = False, json: Json = False) -> None:
-    """Example: lmforge history quickstart-section --at 2026-03-01
-
-    Show what is in production, since when, who put it there and why, and what was before. Exit code 1: --verify found
-    the record broken.
-    """
-    from lmforge.reporting.history import render_history
-    from tasks.releasing import tell_history
-
-    document = tell_history(Home.find().prepare(), model, at, verify)
-    if json and document["problems"]:
-        raise IntegrityError("; ".join(document["problems"]))
-    emit(document, json, lambda: print(render_history(document)))
-    if document["problems"]:
-        raise IntegrityError(f"the history of {model} does not verify: {document['problems'][0]}")
