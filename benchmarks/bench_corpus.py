@@ -14,16 +14,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bench_report
 import corpus_parts
-import corpus_report
 import corpus_scale
-from corpus_report import Row
+from bench_report import Row
 
 PARTS: dict[str, Callable[[argparse.Namespace], tuple[list[Row], dict[str, Any]]]] = {
     "cleaning": corpus_parts.cleaning,
@@ -34,39 +33,27 @@ PARTS: dict[str, Callable[[argparse.Namespace], tuple[list[Row], dict[str, Any]]
     "scale": corpus_scale.scale,
 }
 PEERS = ("datatrove", "spacy", "gaoya", "datasketch", "rensa", "datasets")
-_VERSION = "import sys; from importlib.metadata import version; print(version(sys.argv[1]))"
+LIBRARIES = ("polars", "numpy", "pyarrow", "tokenizers", "tokie", "rensa", "xxhash", "great-expectations", "datasets")
+TITLE = "From files to tokens: speed and memory against other libraries"
 
 
 def main() -> None:
     arguments = parse()
-    rows: list[Row] = []
-    details = {}
-    for part in arguments.only:
-        print(f"{part} ...", file=sys.stderr)
-        found, details[part] = PARTS[part](arguments)
-        rows += found
-    report = {
-        "ratios": {row.name: row.median for row in rows},
-        "rows": [row.document() for row in rows],
-        "goals": {row.name: row.goal for row in rows if row.goal},
-        "peers": {peer: peer_version(peer, arguments.peer_python) for peer in PEERS},
-        "versions": corpus_report.versions(),
-        "hardware": corpus_report.hardware(),
-        "commit": corpus_report.commit(),
-        "command": command(arguments),
-        "details": details,
-    }
-    body = corpus_report.table(rows)
+    rows, details = bench_report.run_parts(arguments.only, PARTS, arguments)
+    report = bench_report.document(rows, details, arguments, PEERS, LIBRARIES)
+    body = bench_report.table(rows)
     if "scale" in details:
         body += "\n\n" + corpus_scale.scale_table(details["scale"])
     if arguments.write:
-        print(f"written: {corpus_report.write(report, body)}", file=sys.stderr)
+        print(f"written: {bench_report.write(report, body, 'corpus', TITLE)}", file=sys.stderr)
     print(json.dumps(report, indent=2) if arguments.json else body)
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", type=parts, default=tuple(PARTS), metavar="PART,PART", help=", ".join(PARTS))
+    parser.add_argument(
+        "--only", type=bench_report.part_names(PARTS), default=tuple(PARTS), metavar="PART,PART", help=", ".join(PARTS)
+    )
     parser.add_argument("--documents", type=int, help="of every part but scale; default: as many as each part needs")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peer-python", default=sys.executable, help="interpreter with datatrove, spacy and gaoya")
@@ -78,28 +65,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--write", action="store_true", help="also write a file of results/")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
-
-
-def parts(text: str) -> tuple[str, ...]:
-    chosen = tuple(text.split(","))
-    if unknown := [one for one in chosen if one not in PARTS]:
-        raise argparse.ArgumentTypeError(f"unknown part {unknown[0]!r}; the parts are {', '.join(PARTS)}")
-    return chosen
-
-
-def command(arguments: argparse.Namespace) -> str:
-    """What was run, without the paths of this machine."""
-    private = {arguments.peer_python: "PYTHON", str(arguments.work): "DIRECTORY"}
-    return " ".join(["python", "benchmarks/bench_corpus.py", *(private.get(word, word) for word in sys.argv[1:])])
-
-
-def peer_version(package: str, python: str) -> str | None:
-    """Of this interpreter, else of the other; None where neither has it."""
-    for program in (sys.executable, python):
-        found = subprocess.run([program, "-c", _VERSION, package], capture_output=True, text=True, check=False)
-        if found.returncode == 0:
-            return found.stdout.strip()
-    return None
 
 
 if __name__ == "__main__":

@@ -23,12 +23,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import corpus_report
+import bench_report
 import training_overhead
 import training_parity
 import training_speed
-from bench_corpus import peer_version
-from corpus_report import Row
+from bench_report import Row
 from training_configurations import CONFIGURATIONS
 
 PARTS: dict[str, Callable[[argparse.Namespace], tuple[list[Row], dict[str, Any]]]] = {
@@ -43,36 +42,25 @@ TITLE = "From tokens to a model: speed and parity against other training loops"
 
 def main() -> None:
     arguments = parse()
-    rows: list[Row] = []
-    details = {}
-    with tempfile.TemporaryDirectory(dir=arguments.work) as directory:
+    given = arguments.work
+    with tempfile.TemporaryDirectory(dir=given) as directory:
         arguments.work = Path(directory)
-        for part in arguments.only:
-            print(f"{part} ...", file=sys.stderr)
-            found, details[part] = PARTS[part](arguments)
-            rows += found
-    report = {
-        "ratios": {row.name: row.median for row in rows},
-        "rows": [row.document() for row in rows],
-        "goals": {row.name: row.goal for row in rows if row.goal},
-        "peers": {peer: peer_version(peer, arguments.peer_python) for peer in PEERS},
-        "versions": corpus_report.versions(LIBRARIES),
-        "hardware": corpus_report.hardware(),
-        "commit": corpus_report.commit(),
-        "command": command(arguments.peer_python),
-        "details": details,
-    }
-    body = corpus_report.table(rows)
+        rows, details = bench_report.run_parts(arguments.only, PARTS, arguments)
+    arguments.work = given
+    report = bench_report.document(rows, details, arguments, PEERS, LIBRARIES)
+    body = bench_report.table(rows)
     if timed := {name: details[name] for name in CONFIGURATIONS if name in details}:
         body += "\n\n" + training_speed.speed_table(timed)
     if arguments.write:
-        print(f"written: {corpus_report.write(report, body, 'training', TITLE)}", file=sys.stderr)
+        print(f"written: {bench_report.write(report, body, 'training', TITLE)}", file=sys.stderr)
     print(json.dumps(report, indent=2) if arguments.json else body)
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", type=parts, default=tuple(PARTS), metavar="PART,PART", help=", ".join(PARTS))
+    parser.add_argument(
+        "--only", type=bench_report.part_names(PARTS), default=tuple(PARTS), metavar="PART,PART", help=", ".join(PARTS)
+    )
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument(
         "--steps", type=int, default=3, help="timed steps of a peer's turn; ours makes three times them"
@@ -88,21 +76,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--write", action="store_true", help="also write a file and the figure into results/")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
-
-
-def parts(text: str) -> tuple[str, ...]:
-    chosen = tuple(text.split(","))
-    if unknown := [one for one in chosen if one not in PARTS]:
-        raise argparse.ArgumentTypeError(f"unknown part {unknown[0]!r}; the parts are {', '.join(PARTS)}")
-    return chosen
-
-
-def command(peer_python: str) -> str:
-    """What was run, without the paths of this machine."""
-    words = ["PYTHON" if word == peer_python else word for word in sys.argv[1:]]
-    if "--work" in words:
-        words[words.index("--work") + 1] = "DIRECTORY"
-    return " ".join(["python", "benchmarks/bench_training.py", *words])
 
 
 if __name__ == "__main__":

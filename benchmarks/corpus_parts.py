@@ -18,7 +18,7 @@ from typing import Any
 
 import bench_cleaning
 import bench_near_duplicates
-from corpus_report import Row, paired
+from bench_report import Row, paired
 
 HERE = Path(__file__).parent
 _OURS = {"tokie": "tokie", "rensa": "rensa"}

@@ -16,9 +16,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from bench_report import Row, paired
 from corpus_documents import Documents
 from corpus_parts import answer
-from corpus_report import Row, paired
 
 HERE = Path(__file__).parent
 STAGES = ("collect", "clean", "learn the vocabulary", "tokenize")

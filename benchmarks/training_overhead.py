@@ -14,7 +14,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from corpus_report import Row, paired
+from bench_report import Row, paired
 from training_configurations import CONFIGURATIONS, Configuration
 from training_speed import Place, cost, our_spec
 from training_turns import call, our_turn

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import training_data
-from corpus_report import RESULTS, Row
+from bench_report import RESULTS, Row
 from torch import Tensor
 from training_turns import MISSING, NEVER, SETTINGS, our_turn, peer_turn, program_settings, trainer_python
 

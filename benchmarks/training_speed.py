@@ -15,7 +15,7 @@ from typing import Any
 
 import training_data
 import training_flops
-from corpus_report import Row, paired
+from bench_report import Row, paired
 from training_configurations import CONFIGURATIONS, ENCODER_DECODERS, PEER_DROPOUT, PEERS, VOCABULARIES, Configuration
 from training_turns import MISSING, matrix_rate, our_turn, peer_turn, program_settings, trainer_python
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.corpus_report import Row, hardware, paired, table, versions
+from benchmarks.bench_report import Row, hardware, paired, table, versions
 
 
 @pytest.mark.parametrize(
@@ -40,5 +40,5 @@ def test_the_table_shows_the_spread():
 
 
 def test_versions_and_hardware_are_named():
-    assert versions()["polars"]
+    assert versions(["polars"])["polars"]
     assert hardware()["num_cpus"] >= 1

@@ -5,12 +5,14 @@ A row without a median is a measurement that something missing prevented; its no
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import re
 import statistics
 import subprocess
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
@@ -19,8 +21,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
-LIBRARIES = ("polars", "numpy", "pyarrow", "tokenizers", "tokie", "rensa", "xxhash", "great-expectations", "datasets")
-TITLE = "From files to tokens: speed and memory against other libraries"
+_VERSION = "import sys; from importlib.metadata import version; print(version(sys.argv[1]))"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,60 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def versions(libraries: Iterable[str] = LIBRARIES) -> dict[str, str | None]:
+def run_parts(
+    chosen: Iterable[str], parts: Mapping[str, Callable[[Any], tuple[list[Row], dict[str, Any]]]], arguments: Any
+) -> tuple[list[Row], dict[str, Any]]:
+    """The rows of the chosen parts and the details of each by its name."""
+    rows: list[Row] = []
+    details = {}
+    for part in chosen:
+        print(f"{part} ...", file=sys.stderr)
+        found, details[part] = parts[part](arguments)
+        rows += found
+    return rows, details
+
+
+def part_names(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
+    """For `--only`: names with commas between them, each of which is known."""
+
+    def chosen(text: str) -> tuple[str, ...]:
+        names = tuple(text.split(","))
+        if unknown := [one for one in names if one not in known]:
+            raise argparse.ArgumentTypeError(f"unknown part {unknown[0]!r}; the parts are {', '.join(known)}")
+        return names
+
+    return chosen
+
+
+def document(
+    rows: Sequence[Row], details: dict[str, Any], arguments: Any, peers: Iterable[str], libraries: Iterable[str]
+) -> dict[str, Any]:
+    """The report as JSON. arguments: `peer_python` and `work` are named there as PYTHON and DIRECTORY."""
+    private = {arguments.peer_python: "PYTHON", str(arguments.work): "DIRECTORY"}
+    words = [private.get(word, word) for word in sys.argv[1:]]
+    return {
+        "ratios": {row.name: row.median for row in rows},
+        "rows": [row.document() for row in rows],
+        "goals": {row.name: row.goal for row in rows if row.goal},
+        "peers": {peer: peer_version(peer, arguments.peer_python) for peer in peers},
+        "versions": versions(libraries),
+        "hardware": hardware(),
+        "commit": commit(),
+        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *words]),
+        "details": details,
+    }
+
+
+def peer_version(package: str, python: str) -> str | None:
+    """Of this interpreter, else of the other; None where neither has it."""
+    for program in (sys.executable, python):
+        found = subprocess.run([program, "-c", _VERSION, package], capture_output=True, text=True, check=False)
+        if found.returncode == 0:
+            return found.stdout.strip()
+    return None
+
+
+def versions(libraries: Iterable[str]) -> dict[str, str | None]:
     """Of Python and of the libraries that decide the speed; None for one that is not installed."""
     found: dict[str, str | None] = {"python": platform.python_version()}
     for name in libraries:
@@ -121,7 +175,7 @@ def commit() -> str:
     return found.stdout.strip() or "unknown"
 
 
-def write(report: dict[str, Any], body: str, what: str = "corpus", title: str = TITLE) -> Path:
+def write(report: dict[str, Any], body: str, what: str, title: str) -> Path:
     """Write `results/<what>_<hardware>_<yyyymm>.md`; return its path."""
     machine, used = report["hardware"], report["versions"]
     word = re.search(r"xeon|epyc|ryzen|core|graviton|apple", machine["processor"].lower())
