@@ -11,6 +11,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from lmforge.repeatability import repeatable_settings
+
 PROJECT_MARKS = ("prefect.yaml", ".lmforge")
 
 
@@ -100,6 +102,7 @@ class Home(BaseModel):
             # OpenMP threads that wait spin for a moment: never is 5 % slower on an idle machine, for long is many times
             # slower when another process wants the core.
             "GOMP_SPINCOUNT": "50000",
+            **repeatable_settings(),
             "TOKENIZERS_PARALLELISM": "false",
             "TRANSFORMERS_VERBOSITY": "error",
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",

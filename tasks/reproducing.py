@@ -26,6 +26,7 @@ from lmforge.hashing import hash_file
 from lmforge.home import Home
 from lmforge.pipeline import stages as stages_of
 from lmforge.recipe import Recipe
+from lmforge.release.drifting import drift_between
 from lmforge.release.environment import differences, environment
 from lmforge.release.execution import recorded_execution, with_execution
 from lmforge.release.lineage import TracedStage
@@ -91,6 +92,7 @@ def _verdict(
     if differing:
         names = [one.name for one in differing[0].differing()]
         first = {"stage": differing[0].name, "what": names, "same_code": differing[0].same_code}
+        first["drift"] = _drift(stages, differing[0].name, made)
     elif released["state"] != "equal":
         first = {"stage": "register", "what": [released["name"]], "same_code": None}
     if changed:
@@ -101,6 +103,13 @@ def _verdict(
         "stages": [one.model_dump() for one in compared],
         "released": released,
     }
+
+
+def _drift(stages: Sequence[TracedStage], name: str, made: Mapping[str, Path]) -> dict[str, Any] | None:
+    """How far the weights of a training are apart; None for other stages, and where an artifact is gone."""
+    then = next((one.path for one in stages if one.name == name), None)
+    found = drift_between(then, made[name]) if then and name in made else None
+    return found.model_dump() | {"words": found.words} if found else None
 
 
 def _head(home: Home, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,8 +218,9 @@ def _environment(home: Home, fresh: Home, recorded: Mapping[str, Any] | None) ->
         "PYTHONPATH": os.pathsep.join(paths),
         "LMFORGE_DATA_ROOTS": os.pathsep.join(roots),
     }
-    if recorded and recorded["omp_num_threads"]:
-        kept["OMP_NUM_THREADS"] = recorded["omp_num_threads"]
+    if recorded:
+        kept.pop("OMP_NUM_THREADS", None)
+        kept |= {"OMP_NUM_THREADS": recorded["omp_num_threads"]} if recorded["omp_num_threads"] else {}
     return kept
 
 

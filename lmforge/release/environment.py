@@ -1,4 +1,4 @@
-"""What a run is executed by: Python, libraries, the lock file, and what decides the number of threads.
+"""What a run is executed by: Python, libraries, the lock file, the processor and the number of threads.
 
 Library versions alone are not enough to repeat a run: sums in another number of threads are added in another order, and
 the last bits of the weights differ.
@@ -16,6 +16,7 @@ from typing import Any
 from lmforge.hashing import hash_file
 
 LOCK = "constraints.txt"
+_PROCESSORS = Path("/proc/cpuinfo")
 
 
 def environment(code: Path) -> dict[str, Any]:
@@ -29,9 +30,18 @@ def environment(code: Path) -> dict[str, Any]:
         "platform": platform.platform(),
         "lock": hash_file(lock) if lock.is_file() else None,
         "libraries": dict(sorted((one.name.lower(), one.version) for one in distributions())),
+        "processor": _processor(),
         "num_processors": len(os.sched_getaffinity(0)),
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
     }
+
+
+def _processor() -> str | None:
+    """Libraries choose their instructions by it."""
+    if not _PROCESSORS.is_file():
+        return platform.processor() or None
+    lines = _PROCESSORS.read_text(encoding="utf-8").splitlines()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), None)
 
 
 def differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, list[Any]]:

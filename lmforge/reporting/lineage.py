@@ -130,5 +130,7 @@ def _end(document: Mapping[str, Any]) -> Iterator[str]:
         return
     yield f"{name}: first difference in {first['stage'] or 'its sources'}"
     yield f"  {listed(first['what']) or 'its fingerprint'}"
+    if first.get("drift"):
+        yield f"  {first['drift']['words']}"
     if document["status"] == "sources differ":
         yield "nothing was run; put the sources back, or add --despite-sources"

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from lmforge.faults import point
+from lmforge.repeatability import compute_repeatably
 from lmforge.training.allocation import keep_freed_memory
 from lmforge.training.averaging import Averaging
 from lmforge.training.budgets import Budgets
@@ -56,6 +57,7 @@ def run(spec: TrainingSpec, stop: StopRequest) -> int:
     """
     _quiet()
     keep_freed_memory()
+    compute_repeatably()
     with (
         joined(spec.settings.num_processes) as processes,
         own_spec(spec, processes) as own,

@@ -138,7 +138,7 @@ def test_other_weights_are_named_with_their_stage(again):
     document = again("other weights")
     assert document["status"] == "different"
     assert document["first_difference"] == {
-        "stage": "finetune-section", "what": ["model/model.safetensors"], "same_code": True,
+        "stage": "finetune-section", "what": ["model/model.safetensors"], "same_code": True, "drift": None,
     }  # fmt: skip
     assert document["released"]["state"] == "different"
 

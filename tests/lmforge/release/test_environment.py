@@ -13,6 +13,7 @@ def test_libraries_lock_and_threads_are_recorded(tmp_path, monkeypatch):
     assert found["lock"] is None
     assert found["libraries"]["torch"] == version("torch")
     assert found["num_processors"] == len(os.sched_getaffinity(0))
+    assert found["processor"]
     assert found["omp_num_threads"] == "3"
     lock = tmp_path / "constraints.txt"
     lock.write_text("torch==1\n")
