@@ -24,6 +24,8 @@ from lmforge.training.spec import TrainingSpec
 
 # Ours is several times as fast: more steps make its turns about as long as the others'.
 OUR_STEPS = 3
+# Batches that Trainer sorts together, the longest texts first: less than all of them are no sample of the texts.
+SORTED_BATCHES = 50
 Turns = dict[str, list[dict[str, Any]]]
 _numbers = itertools.count()
 
@@ -90,6 +92,8 @@ def our_spec(configuration: Configuration, place: Place, **changes: Any) -> Trai
     """What our program is told; `changes` are of its settings."""
     warm_up_steps = OUR_STEPS * place.arguments.warm_up_steps
     steps = OUR_STEPS * configuration.steps_factor * place.arguments.steps
+    if configuration.texts:
+        steps = max(steps, SORTED_BATCHES)
     given = {
         "max_steps": warm_up_steps + steps,
         "global_batch_size": configuration.batch_size,
@@ -118,6 +122,9 @@ def our_spec(configuration: Configuration, place: Place, **changes: Any) -> Trai
 def theirs(configuration: Configuration, place: Place, system: str, python: str) -> dict[str, Any]:
     """A turn of a peer."""
     peer, arguments = PEERS[system], place.arguments
+    warm_up_steps, steps = arguments.warm_up_steps, configuration.steps_factor * arguments.steps
+    if peer.way == "by_length":
+        warm_up_steps, steps = SORTED_BATCHES, SORTED_BATCHES
     turn = {
         "framework": peer.framework,
         "way": peer.way,
@@ -128,8 +135,8 @@ def theirs(configuration: Configuration, place: Place, system: str, python: str)
         "num_texts": training_data.NUM_TIMED_EXAMPLES,
         "batch_size": peer.batch_size or configuration.batch_size,
         "max_seq_length": configuration.max_seq_length,
-        "warm_up_steps": arguments.warm_up_steps,
-        "steps": arguments.warm_up_steps + configuration.steps_factor * arguments.steps,
+        "warm_up_steps": warm_up_steps,
+        "steps": warm_up_steps + steps,
         "num_threads": arguments.threads,
     }
     return peer_turn(python, place.work, turn)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from models.memory import split
+from models.memory import split, split_by_length
 from models.objectives.base import Batch, Objective
 from models.schedules import SCHEDULES
 
@@ -27,7 +27,8 @@ __all__ = ["SCHEDULES", "LanguageModule", "parameter_groups"]
 class LanguageModule(pl.LightningModule):
     """Trains `model` on `objective`.
 
-    micro_batch_size: rows of a batch that go through the network at a time; None for all.
+    micro_batch_size: rows of a batch that go through the network at a time; None for all. by_length: whether only rows
+    of like length go at a time, see `models/memory.py`.
     position: how far along the schedule the run is, in steps, where another end than max_steps is nearer.
     gradient_norm: of the last step, before clipping; None when its loss or gradient was not finite, and then the
     optimizer saw no gradient and left weights and moments as they were. `step_loss` is the loss of that step.
@@ -46,6 +47,7 @@ class LanguageModule(pl.LightningModule):
         betas: tuple[float, float],
         seed: int,
         micro_batch_size: int | None = None,
+        by_length: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
@@ -55,22 +57,23 @@ class LanguageModule(pl.LightningModule):
         self.betas = betas
         self.seed = seed
         self.micro_batch_size = micro_batch_size
+        self.by_length = by_length
         self.factor = SCHEDULES[schedule](warmup_steps, max_steps)
         self.position = 0.0
         self.step_loss = 0.0
         self.gradient_norm: float | None = 0.0
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        self.zero_grad()
         torch.manual_seed(
             int(np.random.SeedSequence([self.seed, self.global_step, self.global_rank]).generate_state(1)[0])
         )
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The mean loss of the batch; its graph is that of the last part, the others' gradients are already there."""
-        if self.micro_batch_size is None:
-            return self._noted(self.objective.loss(self.model, batch))
-        self.zero_grad()
-        *parts, last = split(batch, self.micro_batch_size)
+        *parts, last = self.parts(batch)
+        if not parts:
+            return self._noted(self.objective.loss(self.model, last))
         counts = self.objective.counts(batch)
         done = 0.0
         for part in parts:
@@ -79,10 +82,15 @@ class LanguageModule(pl.LightningModule):
             self.trainer.strategy.backward(loss, None)
         return self._noted(self.objective.loss(self.model, last, counts) + done)
 
+    def parts(self, batch: Batch) -> list[Batch]:
+        """What of a batch goes through the network at a time."""
+        if self.by_length:
+            return split_by_length(batch, self.micro_batch_size)
+        return split(batch, self.micro_batch_size or len(batch["input_ids"]))
+
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer) -> None:
-        # Lightning clears gradients after training_step, which has made some of them when the batch goes in parts.
-        if self.micro_batch_size is None:
-            optimizer.zero_grad()
+        # Lightning calls it after training_step, which has made gradients when the batch goes in parts.
+        """Done before the step."""
 
     def configure_gradient_clipping(
         self,

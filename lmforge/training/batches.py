@@ -11,7 +11,7 @@ from torch.utils.data import IterableDataset
 from lmforge.training.rows import Rows
 from models.objectives import Batch, Objective
 
-# Batches are cut from pools of this many batches that are sorted by length: longer pools pad less, shorter mix more.
+# Rows that cannot go through the network in parts pad little in batches from such pools, and mix less.
 POOL_BATCHES = 50
 # With a token budget, rows are batched with others whose length is the same when rounded up to a multiple of this.
 LENGTH_STEP = 8
@@ -19,13 +19,13 @@ VALIDATION_SEED = 0
 
 
 def epoch_batches(
-    rows: Rows, batch_size: int, seed: int, epoch: int, max_tokens: int | None = None
+    rows: Rows, batch_size: int, seed: int, epoch: int, max_tokens: int | None = None, pool_batches: int = POOL_BATCHES
 ) -> list[np.ndarray]:
-    """Row indices of each batch of an epoch. Rows of unequal length are batched with others about as long.
+    """Row indices of each batch of an epoch. Rows of unequal length come sorted by it, in pools of so many batches.
 
-    max_tokens: of such a batch, padding included; `batch_size` then counts for nothing, and a longer row is a batch of
-    its own. Every row comes once an epoch, but for an incomplete last batch of equal-length rows; every epoch has as
-    many batches.
+    pool_batches: with 1 a batch is a random draw; with more its rows are about as long as each other. max_tokens: of a
+    batch, padding included; sizes then count for nothing, and a longer row is a batch of its own. Every row comes once
+    an epoch, but for an incomplete last batch of equal-length rows; every epoch has as many batches.
     """
     rng = np.random.default_rng([seed, epoch])
     order = rng.permutation(len(rows))
@@ -36,8 +36,8 @@ def epoch_batches(
         whole = max(1, len(rows) // batch_size)
         return [order[number * batch_size : (number + 1) * batch_size] for number in range(whole)]
     batches: list[np.ndarray] = []
-    for start in range(0, len(order), batch_size * POOL_BATCHES):
-        pool = order[start : start + batch_size * POOL_BATCHES]
+    for start in range(0, len(order), batch_size * pool_batches):
+        pool = order[start : start + batch_size * pool_batches]
         pool = pool[np.argsort(rows.lengths[pool], kind="stable")]
         batches += [pool[at : at + batch_size] for at in range(0, len(pool), batch_size)]
     return [batches[number] for number in rng.permutation(len(batches))]
@@ -76,12 +76,13 @@ class TrainingBatches(IterableDataset[Batch]):
         seed: int,
         start_step: int = 0,
         max_tokens: int | None = None,
+        pool_batches: int = POOL_BATCHES,
     ) -> None:
         self.rows, self.objective = rows, objective
         self.max_steps, self.seed, self.start_step = max_steps, seed, start_step
-        self.per_epoch = len(epoch_batches(rows, batch_size, seed, 0, max_tokens))
+        self.per_epoch = len(epoch_batches(rows, batch_size, seed, 0, max_tokens, pool_batches))
         self._epoch: Callable[[int], list[np.ndarray]] = lru_cache(maxsize=1)(
-            lambda epoch: epoch_batches(rows, batch_size, seed, epoch, max_tokens)
+            lambda epoch: epoch_batches(rows, batch_size, seed, epoch, max_tokens, pool_batches)
         )
 
     @property

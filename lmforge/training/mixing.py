@@ -7,7 +7,7 @@ if it were alone; a run that starts at any step counts the draws before it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from lmforge.errors import InputError
 from lmforge.recipe.optimization import Finetuning, Pretraining
 from lmforge.tokenization.packing import read_blocks
 from lmforge.tokenization.tokenizer import tokenizer_fingerprint
-from lmforge.training.batches import TrainingBatches, ValidationBatches
-from lmforge.training.objectives import objective_of
+from lmforge.training.batches import POOL_BATCHES, TrainingBatches, ValidationBatches
+from lmforge.training.objectives import objective_of, special_ids
 from lmforge.training.rows import ExampleRows, Rows, language_rows
 from lmforge.training.spec import TrainingSpec
 from models.objectives import Batch, Objective
@@ -125,6 +125,7 @@ class TrainingData:
             if settings.replay:
                 self._replay, self._num_replayed = _checked(spec), settings.num_replayed_rows
         self._objectives = {name: objective_of(own, spec.tokenizer) for name, own in self._own.items()}
+        self._rows = cache(self._read)
 
     @property
     def objective(self) -> Objective:
@@ -140,6 +141,13 @@ class TrainingData:
         parts = [self._batches(name, _seed(seed, number)) for number, name in enumerate(self._own)]
         shares = [1 - sum(self._shares), *self._shares]
         return MixedBatches(parts, shares, max_steps=settings.max_steps, seed=seed, start_step=start_step)
+
+    def used_ids(self) -> np.ndarray | None:
+        """The token ids that training batches hold; None where the network has to predict any."""
+        rows = self._rows("", self.spec.data, "train")
+        if not isinstance(rows, ExampleRows):
+            return None
+        return np.union1d(rows.token_ids(), special_ids(self.spec.tokenizer).pad)
 
     def validation(self) -> ValidationBatches | MixedValidation:
         """The batches of all parts' validation; of earlier text the first part's alone."""
@@ -163,9 +171,10 @@ class TrainingData:
             seed=seed,
             start_step=start_step,
             max_tokens=settings.max_tokens_per_batch,
+            pool_batches=1 if self.spec.labels else POOL_BATCHES,
         )
 
-    def _rows(self, name: str, place: Path, split: str) -> Rows:
+    def _read(self, name: str, place: Path, split: str) -> Rows:
         kind = "parquet" if self.spec.labels else "npy"
         path, settings = place / f"{split}.{kind}", self._own[name]
         if not path.is_file():

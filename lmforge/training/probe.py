@@ -27,7 +27,6 @@ from lmforge.training.processes import Processes
 from lmforge.training.spec import TrainingSpec
 from models.compiling import compile_layers, plain_layers
 from models.lightning_module import LanguageModule
-from models.memory import split
 from models.objectives import Batch
 
 logger = logging.getLogger(__name__)
@@ -63,7 +62,7 @@ def prepare_execution(
         raise InputError(f"{spec.name}: compile: on needs a C++ compiler; install g++, or set compile: auto or off")
     own = (_remembered(spec) if resumed else None) or _known(spec)
     if own is None:
-        own = _choose(spec, module, split(batch, _rows_at_once(spec))[0], same_shapes=same_shapes)
+        own = _choose(spec, module, module.parts(batch)[-1], same_shapes=same_shapes)
     chosen: Execution = processes.told(own)
     torch.set_num_threads(processes.num_threads(chosen.num_threads))
     if chosen.compiled:
@@ -131,10 +130,6 @@ def _seconds(module: LanguageModule, batch: Batch, option: Execution) -> float:
         taken.append(time.monotonic() - started)
         module.model.zero_grad(set_to_none=True)
     return min(taken[1:])
-
-
-def _rows_at_once(spec: TrainingSpec) -> int:
-    return spec.settings.micro_batch_size or spec.settings.global_batch_size
 
 
 def _has_half() -> bool:

@@ -45,6 +45,8 @@ from models.architectures import released
 from models.lightning_module import LanguageModule
 from models.memory import recompute_activations
 from models.objectives import Objective
+from models.tying import tie_gradients
+from models.vocabulary import restore_whole_table, train_used_rows
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +76,7 @@ def _run(spec: TrainingSpec, stop: AgreedStop, claim: Claim, processes: Processe
     settings = spec.settings
     data = TrainingData(spec)
     module = _module(spec, build_model(spec), data.objective)
+    _lighten_tables(spec, module, data, processes)
     if resumed:
         logger.info("%s: going on from %s", spec.name, resumed.name)
     train = data.training(step_of(resumed))
@@ -110,6 +113,7 @@ def _run(spec: TrainingSpec, stop: AgreedStop, claim: Claim, processes: Processe
     claim.check()
     if averaging:
         averaging.apply(module)
+    restore_whole_table(module.model)
     if processes.first:
         _finish(spec, module, execution, {**metrics.latest, "steps": trainer.global_step, "ended_by": budgets.ended_by})
     return 0
@@ -157,7 +161,19 @@ def _module(spec: TrainingSpec, model: PreTrainedModel, objective: Objective) ->
         recompute_activations(model)
     names = ("learning_rate", "warmup_steps", "max_steps", "schedule", "weight_decay", "micro_batch_size")
     settings: dict[str, Any] = {name: getattr(spec.settings, name) for name in names}
+    settings["by_length"] = bool(spec.labels)
     return LanguageModule(model, objective, **settings, betas=(0.9, 0.98), seed=spec.seed)
+
+
+def _lighten_tables(spec: TrainingSpec, module: LanguageModule, data: TrainingData, processes: Processes) -> None:
+    """Leave out what is nothing but memory traffic in the gradient of the vocabulary's table."""
+    if spec.settings.strategy == "fsdp":
+        return  # shards are of whole tables
+    used = data.used_ids()
+    if used is None and processes.size == 1:
+        tie_gradients(module.model)  # several processes exchange a gradient before the rows are in it
+    elif used is not None and train_used_rows(module.model, used):
+        logger.info("%s: texts hold %d tokens; the others of the vocabulary stay as they are", spec.name, len(used))
 
 
 def _quiet() -> None:

@@ -83,6 +83,10 @@ class ExampleRows:
     def __len__(self) -> int:
         return len(self.examples)
 
+    def token_ids(self) -> np.ndarray:
+        """The ids that occur, each once."""
+        return np.unique(np.concatenate([example.input_ids for example in self.examples]))
+
     def take(self, indices: np.ndarray) -> list[Example]:
         return [self.examples[index] for index in indices]
 

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from models.architectures import Special, build_config, classifier, language_model
 from models.lightning_module import LanguageModule
-from models.memory import recompute_activations, split
+from models.memory import recompute_activations, split, split_by_length
 from models.objectives import OBJECTIVES
 from models.objectives.denoising import Noise
 from models.objectives.sequence_classification import Example
@@ -119,6 +119,35 @@ def test_recomputed_activations_give_the_same_gradient_with_less_kept(name):
     assert len(wanted) == len(gradients(model))
     for first, second in zip(wanted, gradients(model), strict=True):
         torch.testing.assert_close(second, first, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [None, 2])
+def test_parts_of_like_length_have_the_gradient_of_the_random_batch(size):
+    model, objective, batch = setup("sequence_classification")
+    whole = objective.loss(model, batch)
+    whole.backward()
+    wanted = gradients(model)
+    model.zero_grad()
+    parts = split_by_length(batch, size)
+    losses = [objective.loss(model, part, objective.counts(batch)) for part in parts]
+    sum(losses).backward()
+    assert float(sum(losses).detach()) == pytest.approx(float(whole.detach()), rel=1e-5)
+    for first, second in zip(wanted, gradients(model), strict=True):
+        torch.testing.assert_close(second, first, rtol=1e-4, atol=1e-6)
+    assert size is None or max(len(part["labels"]) for part in parts) <= size
+
+
+def test_rows_are_cut_where_padding_costs_more_than_a_pass():
+    lengths = np.random.default_rng(0).permutation([8] * 20 + [64] * 12)
+    ids = torch.zeros(32, 64, dtype=torch.long)
+    mask = torch.from_numpy((np.arange(64) < lengths[:, None]).astype(np.int64))
+    parts = split_by_length({"input_ids": ids, "attention_mask": mask, "labels": torch.arange(32)})
+    assert [tuple(part["input_ids"].shape) for part in parts] == [(20, 8), (12, 64)]
+    assert sorted(torch.cat([part["labels"] for part in parts]).tolist()) == list(range(32))
+    assert all(part["attention_mask"].all() for part in parts)
+    # Three tokens of padding are cheaper than a pass.
+    short = {"input_ids": ids[:4, :9], "attention_mask": (torch.arange(9) < torch.tensor([[8], [8], [8], [9]])).long()}
+    assert len(split_by_length(short)) == 1
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])

@@ -58,6 +58,15 @@ def test_every_example_comes_once_an_epoch_and_buckets_pad_little():
     assert max(len(batch) for batch in batches) == 32
 
 
+def test_batches_of_a_pool_of_one_are_random_draws():
+    lengths = np.random.default_rng(0).integers(3, 200, 4000)
+    batches = epoch_batches(Lengths(lengths), 32, 3, 0, pool_batches=1)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(4000))
+    means = np.array([lengths[batch].mean() for batch in batches])
+    # Of 32 draws from 3 to 199 the mean has a standard deviation of 10.
+    assert 8 < means.std() < 12
+
+
 def test_epochs_and_seeds_differ_and_repeat(examples):
     def flat(seed, epoch):
         return np.concatenate(epoch_batches(examples, 8, seed, epoch)).tolist()

@@ -56,7 +56,7 @@ def bad_batches(spec, token: int) -> dict[int, list[int]]:
     rows = ExampleRows(spec.data / "train.parquet", spec.tokenizer, spec.labels, spec.settings.max_seq_length)
     objective = objective_of(spec.settings, spec.tokenizer)
     size = spec.settings.global_batch_size
-    batches = TrainingBatches(rows, objective, batch_size=size, max_steps=NUM_STEPS, seed=spec.seed)
+    batches = TrainingBatches(rows, objective, batch_size=size, max_steps=NUM_STEPS, seed=spec.seed, pool_batches=1)
     bad = [step for step in range(NUM_STEPS) if (batches.batch(step)["input_ids"] == token).any()]
     return {step + 1: batches.indices(step).tolist() for step in bad}
 
