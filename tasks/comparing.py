@@ -1,6 +1,7 @@
 """Runs as the tracking store and the home remember them: a list, newest first, and what differs between some.
 
-The list shows the aliases that a version has now; a run's own documents say what it had when the run ended.
+The list shows the aliases that a version has now; a run's own documents say what it had when the run ended. A version
+is compared as the run that registered it, cut down to the version's own task.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ from lmforge.services.record import mlflow_address
 from lmforge.wording import listed, nearest, shown
 from tasks import registry, tracking
 from tasks.context import JOURNAL, SUMMARY
+from tasks.pairing import is_stored, pair_task
+from tasks.versions import named_version, version_facts
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as MlflowRun
+    from mlflow.entities.model_registry import ModelVersion
 
     from lmforge.artifacts import Artifact
 
@@ -50,22 +54,55 @@ def list_runs(home: Home, recipe: str | None = None, limit: int = 20) -> list[di
 
 
 def compare_runs(home: Home, names: Sequence[str]) -> dict[str, Any]:
-    """What differs between runs, and for two of them the paired gain of each task, second minus first.
+    """What differs between runs or versions, and for two of them the paired gain of each task, second minus first.
 
-    names: run ids, unique first characters of them, `latest` or `latest~N` (N runs before it).
-    Raises InputError for fewer than two names and for a name that fits no run, or several.
+    names: run ids, unique first characters of them, `latest` or `latest~N` (N runs before it); or versions, as
+    NAME/VERSION, NAME@ALIAS or NAME for its champion.
+    Raises InputError for fewer than two names and for a name that fits no run or version, or several.
     """
     if len(names) < 2:
-        raise InputError("give at least two runs, such as: lmforge compare latest~1 latest")
+        raise InputError("give at least two runs or versions, such as: lmforge compare latest~1 latest")
     known = {run.info.run_id: run for run in _pipeline_runs(home, None, None)}
-    runs = [known[_resolve(name, known)] for name in names]
-    facts = [_facts(home, run) for run in runs]
-    recipes = [_recipe(run) for run in runs]
+    versions = [named_version(home, name.strip()) if known else None for name in names]
+    runs = [_run_behind(name, one, known) for name, one in zip(names, versions, strict=True)]
+    recipes = [tracking.logged(home, run.info.run_id, "recipe.json") for run in runs]
+    facts = [_whole_facts(home, run, version) for run, version in zip(runs, versions, strict=True)]
     for run, one, recipe in zip(runs, facts, recipes, strict=True):
         # A run that was killed at its start has no recipe yet; then all are compared by their parameters.
         one["parameters"] = flatten(recipe) if all(recipes) else dict(run.data.params)
+    environments = [tracking.logged(home, run.info.run_id, tracking.ENVIRONMENT) for run in runs]
+    for one, environment in zip(facts, environments, strict=True):
+        # Against a run before it was recorded every library would differ.
+        one["environment"] = flatten(environment) if all(environments) else {}
     gains = _gains(facts[0], facts[1], recipes[1]) if len(runs) == 2 else {}
     return compare(facts) | {"gains": gains, "mlflow": _address(home, runs)}
+
+
+def _run_behind(name: str, version: ModelVersion | None, known: Mapping[str, MlflowRun]) -> MlflowRun:
+    if version is None:
+        return known[_resolve(name, known)]
+    run_id = version.tags.get("lmforge.pipeline_run", "")
+    if run_id not in known:
+        told = f"lmforge lineage {version.name}/{version.version}"
+        raise InputError(
+            f"{shown(name)}: its run {shown(run_id) or '(not recorded)'} is not in MLflow, so there is nothing to "
+            f"compare; what is still known: {told}"
+        )
+    return known[run_id]
+
+
+def _whole_facts(home: Home, run: MlflowRun, version: ModelVersion | None) -> dict[str, Any]:
+    """The facts of a run with those of the versions that it registered; of a version, with its own task alone."""
+    facts = _facts(home, run)
+    for document in facts["tasks"]:
+        document["facts"] = version_facts(home, document["registered_model"], str(document["version"]))
+    if version is None:
+        return facts
+    number = str(version.version)
+    tasks = [one for one in facts["tasks"] if (one["registered_model"], str(one["version"])) == (version.name, number)]
+    others = {one["task"] for one in facts["tasks"]} - {one["task"] for one in tasks}
+    own = {name: print for name, print in facts["stages"].items() if name.partition("-")[2] not in others}
+    return facts | {"version": f"{version.name}/{number}", "tasks": tasks, "stages": own}
 
 
 def find_run(home: Home, name: str) -> tuple[str, str]:
@@ -158,28 +195,12 @@ def _summary(home: Home, run_id: str) -> dict[str, Any]:
     """Stages and task documents so far: from the run's directory, or from MLflow when it ran elsewhere."""
     directory = home.runs / run_id
     if not directory.is_dir():
-        return {"stages": [], "tasks": []} | _logged(run_id, SUMMARY)
+        return {"stages": [], "tasks": []} | tracking.logged(home, run_id, SUMMARY)
     tasks = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(directory.glob("task-*.json"))]
     journal = directory / JOURNAL
     lines = journal.read_text(encoding="utf-8").splitlines(keepends=True) if journal.is_file() else []
     # A run that was killed may have left half a line.
     return {"stages": [json.loads(line) for line in lines if line.endswith("\n")], "tasks": tasks}
-
-
-def _recipe(run: MlflowRun) -> dict[str, Any]:
-    return _logged(run.info.run_id, "recipe.json")
-
-
-def _logged(run_id: str, name: str) -> dict[str, Any]:
-    """A JSON artifact of a run; empty when the run ended before it was logged."""
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    try:
-        document: dict[str, Any] = mlflow.artifacts.load_dict(f"runs:/{run_id}/{name}")
-    except (MlflowException, OSError):
-        return {}
-    return document
 
 
 def _artifact(record: Mapping[str, Any]) -> Artifact:
@@ -188,13 +209,9 @@ def _artifact(record: Mapping[str, Any]) -> Artifact:
     return Artifact(kind=record["kind"], path=Path(record["path"]), fingerprint=record["fingerprint"])
 
 
-def _stored(artifact: Artifact | None) -> bool:
-    return artifact is not None and (artifact.path / "manifest.json").is_file()
-
-
 def _language(artifacts: Mapping[str, Artifact]) -> dict[str, float]:
     evidence = artifacts.get("evaluate-language")
-    if evidence is None or not _stored(evidence):
+    if evidence is None or not is_stored(evidence):
         return {}
     facts = evidence.manifest.facts
     floors = {f"floor/{name}_loss": value for name, value in facts["floors"].items()}
@@ -209,33 +226,8 @@ def _gains(first: Mapping[str, Any], second: Mapping[str, Any], recipe: Mapping[
         name = document["task"]
         stage = f"evaluate-{name}"
         if stage in before.keys() & after.keys() and before[stage].fingerprint != after[stage].fingerprint:
-            gains[name] = _gain(before, after, document, recipe)
+            gains[name] = pair_task(before, after, document, recipe)
     return gains
-
-
-def _gain(
-    before: Mapping[str, Artifact],
-    after: Mapping[str, Artifact],
-    document: Mapping[str, Any],
-    recipe: Mapping[str, Any],
-) -> dict[str, Any]:
-    from lmforge.evaluation.intervals import paired_bootstrap
-    from lmforge.evaluation.predictions import paired_ids, read_predictions
-
-    label, evaluate = f"label-{document['task']}", f"evaluate-{document['task']}"
-    if not all(_stored(side.get(stage)) for side in (before, after) for stage in (label, evaluate)):
-        return {"reason": "evidence of a run is no longer in the store"}
-    if len({side[label].manifest.facts["test_digest"] for side in (before, after)}) > 1:
-        return {"reason": "the runs have different test sets"}
-    second, first = (read_predictions(side[evaluate].path / "model") for side in (after, before))
-    labels = sorted({value for frame in (second, first) for column in ("gold", "predicted") for value in frame[column]})
-    ids = paired_ids(second, first, labels)
-    release = {"resamples": 10_000, "alpha": 0.01} | recipe.get("release", {})
-    found = paired_bootstrap(
-        *ids, len(labels), document["metric"],
-        resamples=release["resamples"], alpha=release["alpha"], seed=recipe.get("seed", 0),
-    )  # fmt: skip
-    return found.model_dump()
 
 
 def _aliases(home: Home, document: Mapping[str, Any]) -> list[str]:

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from lmforge.errors import LmforgeError
 from lmforge.home import Home
 from lmforge.recipe import load_recipe
 from tasks import forwarding, tracking
-from tasks.context import SUMMARY, TASK_RUNNER, Run
+from tasks.context import BASE_REPORT, SUMMARY, TASK_RUNNER, Run
+from tasks.reaching import address
 from tasks.starting import resolve
 from tasks.workers import parse_workers
 
@@ -33,7 +33,7 @@ def tracked_run(recipe: str, overrides: list[str] | None = None) -> Iterator[Run
     parse_workers(task_runner)
     if forwarding.is_away(home):
         raise LmforgeError(
-            f"{_server(home)} takes no connection; start it, or unset MLFLOW_TRACKING_URI, and run again"
+            f"{address(home)} takes no connection; start it, or unset MLFLOW_TRACKING_URI, and run again"
         )
     path = home.project / recipe
     loaded, start = resolve(home, load_recipe(path, overrides or ()))
@@ -61,7 +61,7 @@ def tracked_run(recipe: str, overrides: list[str] | None = None) -> Iterator[Run
         status = "FAILED" if isinstance(error, Exception) else "KILLED"
         if isinstance(error, Exception) and not isinstance(error, LmforgeError) and forwarding.is_away(home):
             kept = "what is finished is kept, and is told when the next run starts; run again when it is back"
-            raise LmforgeError(f"{_server(home)} went away; {kept}") from error
+            raise LmforgeError(f"{address(home)} went away; {kept}") from error
         if isinstance(error, LmforgeError) and not forwarding.is_away(home):
             _note(run, str(error))
         raise
@@ -74,16 +74,10 @@ def tracked_run(recipe: str, overrides: list[str] | None = None) -> Iterator[Run
 def _end(run: Run, summary: dict[str, Any], status: str) -> None:
     """End the parent run; when MLflow is away, the next pipeline run does it (`tracking.reap`)."""
     if forwarding.is_away(run.home):
-        logger.warning("%s is away and was not told how run %s ended", _server(run.home), run.run_id)
+        logger.warning("%s is away and was not told how run %s ended", address(run.home), run.run_id)
         return
     tracking.client(run.home).log_dict(run.run_id, summary, SUMMARY)
     tracking.client(run.home).set_terminated(run.run_id, status)
-
-
-def _server(home: Home) -> str:
-    """The tracking server by host and port: its address may hold a password."""
-    parts = urlsplit(home.tracking_uri)
-    return f"MLflow at {parts.hostname}:{parts.port}" if parts.port else f"MLflow at {parts.hostname}"
 
 
 def summarize(run: Run) -> dict[str, Any]:
@@ -97,6 +91,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "experiment_id": run.experiment_id,
         "stages": stages,
         "language": _language(stages),
+        "base": run.read(BASE_REPORT) if (run.directory / BASE_REPORT).is_file() else None,
         "tasks": tasks,
     }
 

@@ -36,6 +36,13 @@ OPTIMIZATION = (
     "objective", "max_steps", "global_batch_size", "max_seq_length", "learning_rate", "warmup_steps", "schedule",
     "weight_decay", "dropout", "mask_share",
 )  # fmt: skip
+# The description above MLflow's list of runs.
+EXPERIMENT_TAGS = {
+    "mlflow.note.content": (
+        "A row is one `lmforge run` of the recipe; the runs below it are its trainings, evaluations, registration and "
+        "gate. `lmforge compare latest~1 latest` shows what differs between two."
+    ),
+}
 METRICS_PER_CALL = 500
 PROCESS = "process.json"
 # What the run was executed by, beside its recipe.
@@ -67,7 +74,7 @@ def experiment(home: Home, name: str) -> str:
         return str(found.experiment_id)
     # A server has a place of its own; what writes into a database itself would take the current directory.
     place = None if is_remote(home.tracking_uri) else (home.mlflow_artifacts / name).as_uri()
-    return str(tracker.create_experiment(name, artifact_location=place))
+    return str(tracker.create_experiment(name, artifact_location=place, tags=EXPERIMENT_TAGS))
 
 
 def start_parent(home: Home, recipe: Recipe, recipe_path: str, overrides: list[str]) -> tuple[str, str]:
@@ -172,6 +179,19 @@ def log_dataset(home: Home, run_id: str, artifact: Artifact, name: str, context:
     dataset = Dataset(name, artifact.fingerprint[:MAX_DIGEST], "local", json.dumps(source), profile=json.dumps(profile))
     given = DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
     client(home).log_inputs(run_id, [given])
+
+
+def logged(home: Home, run_id: str, name: str) -> dict[str, Any]:
+    """A JSON document among the artifacts of a run; empty when the run ended before it was logged."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    client(home)
+    try:
+        document: dict[str, Any] = mlflow.artifacts.load_dict(f"runs:/{run_id}/{name}")
+    except (MlflowException, OSError):
+        return {}
+    return document
 
 
 def log_files(home: Home, run_id: str, files: Iterable[Path], place: str) -> None:

@@ -1,4 +1,4 @@
-"""`lmforge runs`, `compare` and `history`: what ran, what differs between runs, and what was in production when."""
+"""`lmforge runs`, `compare` and `history`: what ran, what differs between them, and what was in production when."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ Limit = Annotated[int, typer.Option(help="At most so many runs.", min=1)]
 Timings = Annotated[bool, typer.Option("--timings", help="Also the seconds of each stage.")]
 Runs = Annotated[
     list[str],
-    typer.Argument(metavar="RUN", help="Run id or its first characters, latest, or latest~1.", show_default=False),
+    typer.Argument(
+        metavar="RUN",
+        help="Run id or its first characters, latest, latest~1; or a version: NAME/2, NAME@challenger, NAME.",
+        show_default=False,
+    ),
 ]
 
 ModelName = Annotated[str, typer.Argument(metavar="NAME", help="Name of a registered model.", show_default=False)]
@@ -45,9 +49,10 @@ def runs(recipe_name: RecipeName = None, limit: Limit = 20, json: Json = False) 
 
 
 def compare(run_names: Runs, timings: Timings = False, json: Json = False) -> None:
-    """Example: lmforge compare latest~1 latest
+    """Example: lmforge compare quickstart-section@champion quickstart-section@challenger
 
-    Show what differs between runs: recipe, stages, code, metrics and verdicts.
+    Show what differs between runs or versions: recipe, data, code, libraries, metrics, verdicts, sizes and times; for
+    two of them also the paired gain and the parts of the test set where it is a loss.
     """
     from lmforge.reporting.comparison import render_comparison
     from tasks.comparing import compare_runs

@@ -19,6 +19,7 @@ from lmforge.evaluation.intervals import Interval, bootstrap_interval
 from lmforge.evaluation.metrics import classification_metrics, label_ids
 from lmforge.evaluation.predictions import write_predictions
 from lmforge.recipe.schema import Baselines
+from lmforge.release.examples import SLICE
 from lmforge.serving.classifier import Classifier
 from lmforge.wording import cell
 
@@ -94,6 +95,16 @@ def read_labels(labelled: Path) -> list[str]:
     """The labels of a labelled artifact, in the order of the model's outputs."""
     labels: list[str] = json.loads((labelled / "labels.json").read_text(encoding="utf-8"))
     return labels
+
+
+def read_slices(labelled: Path) -> pl.DataFrame | None:
+    """The columns of the test examples that are slice keys: `id` and a column a key; None where the recipe names none.
+
+    Artifacts that were made before slices could be named have none either.
+    """
+    test = pl.read_parquet(labelled / "test.parquet")
+    keys = [name for name in test.columns if name.startswith(SLICE)]
+    return test.select("id", *(pl.col(name).alias(name.removeprefix(SLICE)) for name in keys)) if keys else None
 
 
 def _score(gold: list[str], predicted: list[str], labels: list[str], seed: int, resamples: int) -> dict[str, Interval]:

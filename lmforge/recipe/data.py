@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -10,6 +11,9 @@ from lmforge.recipe.base import Part, Positive, Share
 from lmforge.recipe.cleaning import Cleaning, Decontamination, Deduplication
 from lmforge.sources.base import SourceBase
 from lmforge.sources.registry import SOURCES, kind_of
+
+# Slices that every classifier's evidence has.
+BUILT_IN_SLICES = ("length", "class")
 
 
 def _kind(source: Any) -> str:
@@ -57,6 +61,14 @@ class LabelledData(Part):
         default=None, description="field whose equal values never straddle two splits; default: id"
     )
     labels: tuple[str, ...] = Field(default=(), description="labels to keep; empty keeps all")
+    # Left out of a dump where it is empty, so that a recipe that names none keeps the keys of its stages.
+    slices: tuple[str, ...] = Field(
+        default=(),
+        max_length=16,
+        exclude_if=lambda names: not names,
+        description="fields whose values part the test set, so that the gate looks at each part; `language` without "
+        "such a field is the one that was recognised",
+    )
     validation_share: Share = 0.1
     test_share: Share = 0.15
     max_train_examples_per_label: Positive | None = Field(
@@ -74,4 +86,16 @@ class LabelledData(Part):
             raise ValueError("give `path`, or all of `train`, `validation` and `test`")
         if self.validation_share + self.test_share >= 1:
             raise ValueError("validation_share + test_share leave nothing to train on")
+        return self
+
+    @model_validator(mode="after")
+    def _slices_once(self) -> LabelledData:
+        repeated = sorted(name for name, number in Counter(self.slices).items() if number > 1)
+        if repeated:
+            raise ValueError(f"`slices` names {', '.join(repeated)} more than once")
+        if taken := [name for name in self.slices if name in (*BUILT_IN_SLICES, self.text, self.label)]:
+            raise ValueError(
+                f"`slices`: {', '.join(taken)} cannot be named: slices by length and by class are always made, "
+                "and a text or label is none"
+            )
         return self

@@ -1,6 +1,7 @@
 """The gain of a version over the champion in the metric of the task, with what luck of the test set could do to it.
 
-Macro-F1 is computed from labels; every other metric is a ratio of sums of the examples' scores and weights.
+Macro-F1 is computed from labels and BLEU from texts; every other metric is a ratio of sums of the examples' scores and
+weights.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from scipy import stats
 from lmforge.evaluation.intervals import Interval, PairedComparison
 from lmforge.evaluation.metrics import Floats, label_ids, score_counts
 from lmforge.recipe.release import Release
+from lmforge.release.bleu import NUM_COUNTS, bleu_counts, bleu_of
 from lmforge.release.examples import Side
 from lmforge.release.power import smallest_visible_gain
 from lmforge.release.resampling import Statistic, exchanged, lower_bound, p_value, resampled, sum_by_group
+from lmforge.release.rules.wording import LESS_IS_BETTER
 
 _CONFIDENCE = 0.95
 _ROUNDING = 1e-12
@@ -50,7 +53,9 @@ def compare(examples: pl.DataFrame, metric: str, labels: Sequence[str], policy: 
         alpha=policy.alpha,
         interval=Interval(low=low, value=gain, high=high, confidence=_CONFIDENCE),
         p_value=p_value(gains, 0.0),
-        smallest_visible_gain=smallest_visible_gain(error, policy.alpha, len(units), minimum_gain=policy.minimum_gain),
+        smallest_visible_gain=smallest_visible_gain(
+            error, policy.alpha, None if metric in LESS_IS_BETTER else len(units), minimum_gain=policy.minimum_gain
+        ),
         mcnemar_p=None if (changed := discordant(examples)) is None else _two_sided(*changed),
         num_examples=len(examples),
         resamples=policy.resamples,
@@ -110,6 +115,9 @@ def _features(
     """Features [num_examples, num_features] and how their sums become the values [..., num_models] of the metric."""
     if metric == "macro_f1":
         return _label_counts(examples, labels, sides), _macro_f1(len(labels))
+    if metric == "bleu":
+        counts = [bleu_counts(examples[side].to_list(), examples["gold"].to_list()) for side in sides]
+        return np.concatenate(counts, axis=1), _bleu
     columns = [examples[f"{side}_{part}"].to_numpy() for side in sides for part in ("score", "weight")]
     return np.stack(columns, axis=1), _ratio
 
@@ -118,6 +126,11 @@ def _ratio(sums: Floats) -> Floats:
     """[..., score, weight, score, weight] to [..., num_models]; 0 where nothing has a weight."""
     scores, weights = sums[..., 0::2], sums[..., 1::2]
     return np.divide(scores, weights, out=np.zeros_like(scores), where=weights > 0)
+
+
+def _bleu(sums: Floats) -> Floats:
+    """[..., counts of each model] to [..., num_models]."""
+    return bleu_of(sums.reshape(*sums.shape[:-1], -1, NUM_COUNTS))
 
 
 def _label_counts(examples: pl.DataFrame, labels: Sequence[str], sides: tuple[Side, ...]) -> Floats:

@@ -1,8 +1,9 @@
 """Runs beside each other: what differs between them as data, and both verbs' output as text of at most 80 columns.
 
 A run comes in as plain facts: `run_id`, `recipe` (its name), `started` (ISO 8601), `seconds`, `status`, `code`,
-`parameters`, `stages` (name to fingerprint), `timings` (name to seconds), `language` and `tasks` (the documents that
-a run leaves for each task). Metrics are named as in MLflow, so that they are found there again.
+`parameters`, `environment`, `stages` (name to fingerprint), `timings` (name to seconds), `language` and `tasks` (the
+documents that a run leaves for each task, with `facts` on the version that was registered). A version is such a run
+with `version`, its name. Metrics are named as in MLflow, so that they are found there again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from lmforge.wording import shown
 WIDTH, LABEL = 80, 29
 SHORT_RUN, SHORT_HASH = 8, 12
 MAX_NAME = 22
+MAX_SLICES = 8
 # 17 significant digits tell any two float64 apart.
 EXACT = 17
 DIGITS = (3, 6, EXACT)
@@ -34,7 +36,7 @@ def compare(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     merged = {name: _beside([one.get(name, {}) for one in sections]) for name in names}
     differences = {name: found for name, values in merged.items() if (found := _differing(values))}
     return {
-        "runs": [{key: run[key] for key in HEAD} for run in runs],
+        "runs": [{key: run[key] for key in HEAD} | {"version": run.get("version")} for run in runs],
         "differs": bool(differences),
         "differences": differences,
         "timings": _beside([run["timings"] for run in runs]),
@@ -80,8 +82,10 @@ def render_runs(rows: Sequence[Mapping[str, Any]]) -> str:
 def render_comparison(document: Mapping[str, Any], timings: bool = False) -> str:
     """The result of `compare`, with `gains` and `mlflow` if they are in it; the address alone may be longer."""
     runs = document["runs"]
-    names = [run["run_id"][:SHORT_RUN] for run in runs]
-    lines = _row("run", names, names) + _row("started", [_minute(run["started"]) for run in runs], names)
+    names = [shown(run["version"] or run["run_id"][:SHORT_RUN]) for run in runs]
+    lines = _row("version", names, names) if any(run["version"] for run in runs) else []
+    lines += _row("run", [run["run_id"][:SHORT_RUN] for run in runs], names)
+    lines += _row("started", [_minute(run["started"]) for run in runs], names)
     sections = dict(document["differences"])
     if timings:
         sections["seconds"] = document["timings"]
@@ -100,6 +104,7 @@ def _sections(run: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     fixed = {
         "run": {"status": run["status"], "recipe": run["recipe"]},
         "code": run["code"],
+        "environment": run.get("environment", {}),
         "recipe": run["parameters"],
         "stages": run["stages"],
         "language": run["language"],
@@ -113,6 +118,7 @@ def _task_values(document: Mapping[str, Any]) -> dict[str, Any]:
     values |= {f"test/{metric}": score for metric, score in document["metrics"].items()}
     for name, scores in document["baselines"].items():
         values |= {f"baseline/{name}/{metric}": score for metric, score in scores.items()}
+    values |= document.get("facts", {})
     return values
 
 
@@ -178,7 +184,26 @@ def _gain(task: str, gain: Mapping[str, Any], names: Sequence[str]) -> list[str]
     words = "better" if low > 0 else "worse" if high < 0 else "within noise"
     where = f"task {task}: {names[1]} minus {names[0]}, on the same {gain['num_examples']:,} test examples"
     what = f"  {gain['metric']} {gain['gain']:+.4f} (95 % interval {low:+.4f} to {high:+.4f}): {words}"
-    return [*_wrapped(where), *_wrapped(what)]
+    return [*_wrapped(where), *_wrapped(what), *_losses(gain.get("slices", []))]
+
+
+def _losses(slices: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The parts of the test set on which the second is worse, those first where that is shown."""
+    worse = sorted((row for row in slices if row["change"] < 0), key=lambda row: (not row["worse"], row["change"]))
+    if not slices:
+        return []
+    shown_to_be = sum(row["worse"] for row in worse)
+    parts = f"{len(worse)} of {len(slices)} parts of the test set"
+    lines = _wrapped(
+        f"  worse on {parts}, measurably on {shown_to_be or 'none'}"
+        if worse
+        else f"  worse on none of {len(slices)} parts of the test set"
+    )
+    for row in worse[:MAX_SLICES]:
+        note = "measurably worse" if row["worse"] else "within noise" if row["judged"] else "too few to judge"
+        lines += _wrapped(f"    {row['slice']}: {row['change']:+.4f} on {row['num_examples']:,} examples, {note}")
+    more = len(worse) - MAX_SLICES
+    return lines + ([f"    and {more} more: --json has all of them"] if more > 0 else [])
 
 
 def _address(mlflow: Mapping[str, Any] | None) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from lmforge.errors import InputError
 from lmforge.wording import listed, nearest, shown
@@ -10,17 +11,31 @@ from lmforge.wording import listed, nearest, shown
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The names of the fields that hold the text and, where wanted, the id, the label and the group."""
+    """The names of the fields that hold the text and, where wanted, the id, the label and the group.
+
+    more: further fields, handed on as they are; optional: those of them that a file may lack.
+    """
 
     text: str = "text"
     id: str | None = None
     label: str | None = None
     group: str | None = None
+    more: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
 
     @property
     def wanted(self) -> list[str]:
-        """The given names, without repeats."""
-        return list(dict.fromkeys(name for name in (self.text, self.id, self.label, self.group) if name is not None))
+        """The given names that a file must have, without repeats."""
+        more = (name for name in self.more if name not in self.optional)
+        given = (self.text, self.id, self.label, self.group, *more)
+        return list(dict.fromkeys(name for name in given if name is not None))
+
+    def among(self, header: Iterable[str]) -> Columns:
+        """These names without the optional ones that `header` lacks."""
+        if not self.optional:
+            return self
+        lacking = set(self.optional) - set(header)
+        return replace(self, more=tuple(name for name in self.more if name not in lacking), optional=())
 
 
 def check_header(header: list[str], wanted: list[str], source: str, delimiter: str = ",") -> None:

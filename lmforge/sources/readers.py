@@ -92,7 +92,8 @@ def to_record(row: Row, columns: Columns, source: str, decoder: Decoder | None =
     if not _is_encodable(text):
         return row.rejected("lone_surrogate", source, _HALF)
     identity, label, group = values
-    return Record(text, source, row.line, identity, label, group, repaired)
+    more = tuple(fields.get(name) for name in columns.more)
+    return Record(text, source, row.line, identity, label, group, repaired, more=more)
 
 
 def _records(

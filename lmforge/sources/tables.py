@@ -45,6 +45,7 @@ def parquet_rows(path: Path, columns: Columns, source: str, max_bytes: int) -> I
         _opened("Parquet", path, source) as file,
         pq.ParquetFile(file, page_checksum_verification=True, buffer_size=1 << 16) as table,
     ):
+        columns = columns.among(table.schema_arrow.names)
         _check_columns(table.schema_arrow, columns, source)
         num_bytes = _check_expansion(table.metadata, path.stat().st_size, source)
         batch_rows = max(1, min(_BATCH_ROWS, _BATCH_BYTES * table.metadata.num_rows // num_bytes))
@@ -62,6 +63,7 @@ def arrow_rows(path: Path, columns: Columns, source: str, max_bytes: int) -> Ite
             _check_end(file, source)
         file.seek(0)
         with (pa.ipc.open_file if is_file else pa.ipc.open_stream)(file, options=options) as reader:
+            columns = columns.among(reader.schema.names)
             _check_columns(reader.schema, columns, source)
             batches = map(reader.get_batch, range(reader.num_record_batches)) if is_file else iter(reader)
             unused = unused_columns(reader.schema.names, columns.wanted)

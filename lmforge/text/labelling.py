@@ -19,10 +19,12 @@ import polars as pl
 import pyarrow as pa
 
 from lmforge.artifacts.artifact import Counts
+from lmforge.errors import InputError
 from lmforge.hashing import hash_value
 from lmforge.paths import expand
 from lmforge.recipe.cleaning import Cleaning, Deduplication
 from lmforge.recipe.data import LabelledData
+from lmforge.release.examples import SLICE
 from lmforge.sources.base import source_name
 from lmforge.sources.fields import Columns
 from lmforge.sources.readers import read_records
@@ -31,6 +33,7 @@ from lmforge.text.languages import check_languages
 from lmforge.text.leaking import leak_facts
 from lmforge.text.normalizing import text_key
 from lmforge.text.records import QuarantineWriter, Record, Rejected
+from lmforge.text.slicing import slice_values
 from lmforge.text.splitting import SPLITS, Example, check_labels, split_examples
 from lmforge.text.tables import open_table
 from lmforge.text.treating import reject_languages, reject_lengths, treat
@@ -39,6 +42,8 @@ from lmforge.wording import shown
 LABELLED_SCHEMA = pa.schema(
     [("id", pa.string()), ("text", pa.string()), ("label", pa.string()), ("group", pa.string())]
 )
+# The only slice that is known without a field of the data.
+LANGUAGE = "language"
 # Texts are treated together, which is faster, but not all of a file at once.
 _BATCH_RECORDS = 5_000
 
@@ -64,8 +69,9 @@ def label(
     other_label (not in `data.labels`), conflicting_label (same text, different labels: all are dropped), duplicate,
     in_evaluation_set (a training or validation example that also stands in a later split), near_evaluation_set (one
     that is a near duplicate of an example there) and over_max_train_examples.
+    `test.parquet` also has a column `slice_NAME` (String) a name in `data.slices`, see `slice_values`.
     Raises InputError for labels that differ by case or space only, a label of validation or test that training lacks,
-    fewer than two labels, an empty split, and what `read_records` raises.
+    fewer than two labels, an empty split, a slice field that holds no single values, and what `read_records` raises.
     """
     out.mkdir(parents=True, exist_ok=True)
     check_languages(cleaning.languages)
@@ -82,7 +88,8 @@ def label(
         for item in rejected:
             quarantine.write(item)
         reasons = quarantine.reasons
-    labelled = _write(splits, out, len(examples) - len(rejected) + sum(reasons.values()), reasons)
+    slices = _slices(splits["test"], data.slices, cleaning)
+    labelled = _write(splits, slices, out, len(examples) - len(rejected) + sum(reasons.values()), reasons)
     return replace(labelled, facts={**labelled.facts, "repairs": dict(sorted((+repairs).items()))})
 
 
@@ -97,7 +104,8 @@ def label_table(label_counts: Mapping[str, Sequence[int]], limit: int = 12) -> s
 def _examples(
     data: LabelledData, root: Path, cleaning: Cleaning, repairs: Counter[str]
 ) -> Iterator[Example | Rejected]:
-    columns = Columns(data.text, data.id, data.label, data.group)
+    optional = tuple(name for name in data.slices if name == LANGUAGE)
+    columns = Columns(data.text, data.id, data.label, data.group, data.slices, optional)
     for split, pattern in _patterns(data):
         # Given files may number their rows alike, so an id is unique in a split, not among the three.
         seen: set[str] = set()
@@ -120,6 +128,12 @@ def _usable(item: Record | Rejected, seen: set[str]) -> Record | Rejected:
     if item.name in seen:
         # The id decides the split, so two texts under one id would be drawn together.
         return Rejected.of("duplicate_id", item.source, item.line, item.text, detail=shown(item.name))
+    for value in item.more:
+        if isinstance(value, dict | list):
+            raise InputError(
+                f"{shown(item.source)}:{item.line}: a field in `slices` holds a {type(value).__name__}, "
+                f"{shown(str(value), 40)}; name fields of text, numbers, booleans or dates"
+            )
     seen.add(item.name)
     return item
 
@@ -137,8 +151,12 @@ def _treated(
     reject_lengths(sieve, 1, data.max_words)
     reject_languages(sieve, cleaning)
     yield from sieve.rejected()
-    for row in sieve.frame.select(*schema, "repaired").iter_rows(named=True):
-        yield Example(**row, key=text_key(row["text"]), split=split)
+    slices = {one.name: one.more for one in records}
+    languages = sieve.frame["language"].to_list()
+    for row, language in zip(sieve.frame.select(*schema, "repaired").iter_rows(named=True), languages, strict=True):
+        found = zip(data.slices, slices[row["id"]], strict=True)
+        own = tuple(language if name == LANGUAGE and value in (None, "") else value for name, value in found)
+        yield Example(**row, key=text_key(row["text"]), split=split, slices=own)
 
 
 def _patterns(data: LabelledData) -> list[tuple[str | None, str]]:
@@ -148,11 +166,20 @@ def _patterns(data: LabelledData) -> list[tuple[str | None, str]]:
     return [(split, pattern) for split, pattern in given if pattern]
 
 
-def _write(splits: dict[str, list[Example]], out: Path, num_read: int, reasons: dict[str, int]) -> LabelledFacts:
+def _write(
+    splits: dict[str, list[Example]],
+    slices: Mapping[str, list[str]],
+    out: Path,
+    num_read: int,
+    reasons: dict[str, int],
+) -> LabelledFacts:
     for name, examples in splits.items():
         rows = [{field: getattr(example, field) for field in LABELLED_SCHEMA.names} for example in examples]
-        with open_table(out / f"{name}.parquet", LABELLED_SCHEMA) as table:
-            table.write_table(pa.Table.from_pylist(rows, schema=LABELLED_SCHEMA))
+        table = pa.Table.from_pylist(rows, schema=LABELLED_SCHEMA)
+        for column, values in slices.items() if name == "test" else ():
+            table = table.append_column(pa.field(column, pa.string()), pa.array(values, pa.string()))
+        with open_table(out / f"{name}.parquet", table.schema) as writer:
+            writer.write_table(table)
     labels = sorted({example.label for examples in splits.values() for example in examples})
     (out / "labels.json").write_text(json.dumps(labels, ensure_ascii=False) + "\n", encoding="utf-8")
     written = [example for examples in splits.values() for example in examples]
@@ -174,6 +201,14 @@ def _write(splits: dict[str, list[Example]], out: Path, num_read: int, reasons: 
         "label_counts": _by_label(splits, labels),
     }
     return LabelledFacts(counts, facts | leak_facts(splits["train"], splits["validation"]))
+
+
+def _slices(examples: Sequence[Example], names: Sequence[str], cleaning: Cleaning) -> dict[str, list[str]]:
+    """The slices of the examples by column."""
+    return {
+        f"{SLICE}{name}": slice_values([example.slices[at] for example in examples], cleaning.phone_regions)
+        for at, name in enumerate(names)
+    }
 
 
 def _by_label(splits: dict[str, list[Example]], labels: Sequence[str]) -> dict[str, list[int]]:

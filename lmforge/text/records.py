@@ -36,7 +36,7 @@ class Record(NamedTuple):
     """A document as it was read; `line` counts from 1 (rows of tables, elements of JSON arrays); `id` may be None.
 
     repaired: code of what reading had to mend, empty for nothing. license, language, origin: where the record knows
-    better than its source. unused: names of its columns that nothing reads.
+    better than its source. unused: names of its columns that nothing reads. more: values of `Columns.more`, as read.
     """
 
     text: str
@@ -50,6 +50,7 @@ class Record(NamedTuple):
     language: str | None = None
     origin: str | None = None
     unused: tuple[str, ...] = ()
+    more: tuple[Any, ...] = ()
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -30,7 +31,10 @@ _ORDER_SALT = "labelled order"
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A repaired labelled text; `split` is None until it is drawn, `key` is its `text_key`."""
+    """A repaired labelled text; `split` is None until it is drawn, `key` is its `text_key`.
+
+    slices: values of `LabelledData.slices`, as they were read.
+    """
 
     id: str
     text: str
@@ -41,6 +45,7 @@ class Example:
     line: int
     repaired: bool
     split: str | None = None
+    slices: tuple[Any, ...] = ()
 
 
 def check_labels(examples: Sequence[Example], kept: Sequence[str]) -> None:

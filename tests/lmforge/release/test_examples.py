@@ -5,8 +5,10 @@ import polars as pl
 import pytest
 
 from lmforge.errors import IntegrityError
+from lmforge.evaluation.classification import read_slices
 from lmforge.evaluation.predictions import read_predictions, write_predictions
 from lmforge.release.examples import Answers, check_examples, classification_examples, examples_frame
+from lmforge.release.slicing import cut_slices
 
 
 def predictions(path, predicted, gold=("a", "b", "a")):
@@ -28,6 +30,17 @@ def test_two_models_pair_up(tmp_path):
     assert frame["slice_length"].to_list() == ["17-64", "257+", "0-16"]
     assert frame["slice_class"].to_list() == ["b", "a", "a"]
     assert frame["slice_language"].to_list() == ["en", "de", None]
+
+
+def test_slices_of_the_test_set_come_with_the_answers(tmp_path):
+    test = pl.DataFrame({"id": ["1", "2", "3"], "text": ["a", "b", "c"], "slice_source": ["web", "web", "(none)"]})
+    test.write_parquet(tmp_path / "test.parquet")
+    answers = predictions(tmp_path / "a", ["a", "b", "b"])
+    frame = classification_examples(answers, answers, read_slices(tmp_path))
+    assert frame["slice_source"].to_list() == ["web", "web", "(none)"]
+    assert [name for name, _ in cut_slices(frame, ("source",))] == ["source=(none)", "source=web"]
+    test.drop("slice_source").write_parquet(tmp_path / "test.parquet")
+    assert read_slices(tmp_path) is None
 
 
 def test_the_first_version_stands_alone(tmp_path):

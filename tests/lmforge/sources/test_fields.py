@@ -13,6 +13,13 @@ def test_wanted_names_have_no_repeats() -> None:
     assert Columns().wanted == ["text"]
 
 
+def test_a_file_may_lack_what_is_optional() -> None:
+    columns = Columns("body", more=("language", "year"), optional=("language",))
+    assert columns.wanted == ["body", "year"]
+    assert columns.among(["body", "year"]).wanted == ["body", "year"]
+    assert columns.among(["body", "year", "language"]).wanted == ["body", "language", "year"]
+
+
 def test_a_good_header_passes_and_may_hold_more() -> None:
     check_header(["id", "text", "extra"], ["text", "id"], "a.csv")
 

@@ -139,3 +139,52 @@ def test_three_files_keep_their_splits_without_leaks(tmp_path: Path) -> None:
 def test_data_that_cannot_teach_stops(tmp_path: Path, rows: list[dict], message: str) -> None:
     with pytest.raises(InputError, match=message):
         _label(tmp_path, rows)
+
+
+SLICED = LabelledData(path="data.jsonl", text="body", label="stars", id="key", slices=("source", "language", "date"))
+
+
+def _sliced(root: Path, rows: list[dict], **changes: object) -> pl.DataFrame:
+    _label(root, rows, data=SLICED.model_copy(update=changes))
+    assert pl.read_parquet(root / "out" / "train.parquet").columns == LABELLED_SCHEMA.names
+    return pl.read_parquet(root / "out" / "test.parquet")
+
+
+def test_named_fields_come_with_the_test_examples_as_slices(tmp_path: Path) -> None:
+    rows = [{**row, "source": ["web", "mail", None][row["key"] % 3], "date": "2026-03-01"} for row in GOOD]
+    test = _sliced(tmp_path, rows)
+    assert test.columns == [*LABELLED_SCHEMA.names, "slice_source", "slice_language", "slice_date"]
+    expected = [["web", "mail", "(none)"][int(name) % 3] for name in test["id"]]
+    assert test["slice_source"].to_list() == expected
+    assert test["slice_date"].unique().to_list() == ["2026-03"]
+    # No field gives the language.
+    assert test["slice_language"].unique().to_list() == ["en"]
+
+
+def test_slices_change_no_digest(tmp_path: Path) -> None:
+    rows = [{**row, "source": "web", "date": None} for row in GOOD]
+    plain = SLICED.model_copy(update={"slices": ()})
+    facts = [_label(tmp_path, rows, data=data).facts for data in (SLICED, plain)]
+    assert facts[0] == facts[1]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_a_given_language_goes_before_the_recognised_one(tmp_path: Path, kind: str) -> None:
+    rows = [{**row, "source": "web", "date": None, "language": "de" if row["key"] % 2 else None} for row in GOOD]
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    path = tmp_path / f"given.{kind}"
+    {"jsonl": frame.write_ndjson, "csv": frame.write_csv, "parquet": frame.write_parquet}[kind](path)
+    test = _sliced(tmp_path, GOOD, path=path.name)
+    assert test["slice_language"].to_list() == ["de" if int(name) % 2 else "en" for name in test["id"]]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sauce": "web"}, "no field source; found .*did you mean 'sauce' for 'source'"),
+        ({"source": ["web"]}, r"data.jsonl:1: a field in `slices` holds a list, \['web'\]; name fields of text"),
+    ],
+)
+def test_a_slice_that_is_no_value_is_refused(tmp_path: Path, change: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        _sliced(tmp_path, [{**row, "date": None, **change} for row in GOOD])
