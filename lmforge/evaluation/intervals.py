@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from lmforge.artifacts.artifact import Frozen
 from lmforge.evaluation.metrics import Floats, Ids, metric_of, score_counts
@@ -147,6 +146,9 @@ def _smallest_visible_gain(gains: Floats, alpha: float, num_examples: int) -> fl
     Never below the resolution of the set: k answers changed for the better are missing from a resample with
     probability (1 - k / n)^n, so that fewer than n * (1 - alpha^(1 / n)) can never be declared.
     """
+    # Here and not above: it takes half a second, and whoever only reads decisions imports this module.
+    from scipy import stats
+
     needed = math.floor(num_examples * (1.0 - math.pow(alpha, 1 / num_examples))) + 1
     spread = float(stats.norm.ppf(1 - alpha)) * float(gains.std())
     return max(spread, min(needed, num_examples) / num_examples)
@@ -154,6 +156,8 @@ def _smallest_visible_gain(gains: Floats, alpha: float, num_examples: int) -> fl
 
 def _mcnemar(gold: Ids, challenger: Ids, champion: Ids) -> float:
     """Exact two-sided p-value over the examples that exactly one of the two answers rightly (McNemar 1947)."""
+    from scipy import stats
+
     gained = int(np.count_nonzero((challenger == gold) & (champion != gold)))
     lost = int(np.count_nonzero((challenger != gold) & (champion == gold)))
     if gained + lost == 0:

@@ -1,7 +1,8 @@
 """The part of a recipe that says when a version may become the champion.
 
-Quality has to be shown (the lower bound of the gain), harm has to be shown too (slices, calibration), and a budget has
-to be kept for sure (the upper bound of a ratio). A limit of null switches its rule off; the value is still reported.
+Quality has to be shown (the lower bound of the gain), harm has to be shown too (slices, calibration, robustness,
+fairness), and a budget has to be kept for sure (the upper bound of a ratio). A limit of null switches its rule off; the
+value is still reported.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from lmforge.recipe.base import Part, Positive, Share
+from lmforge.recipe.robustness import Fairness, Robustness
 
 Alpha = Annotated[float, Field(gt=0, lt=0.5)]
 Ratio = Annotated[float, Field(gt=0)]
@@ -66,9 +68,17 @@ class Release(Part):
     max_overlap_share: Share = Field(default=0.01, description="share of test examples that may stand in training text")
     slices: Slices = Slices()
     calibration: Calibration = Calibration()
+    robustness: Robustness | None = Field(default=Robustness(), description="null: noisy text is not answered")
+    fairness: Fairness | None = Field(default=Fairness(), description="null: swapped text is not answered")
     budgets: Budgets = Budgets()
     require_approval: bool = Field(default=False, description="a person must agree to every promotion")
-    approval_hours: Positive = Field(default=72, description="an approval is void after so many hours")
+    base_model: bool | None = Field(
+        default=None, description="also release the base model, as NAME-base; null: where the recipe has no tasks"
+    )
+    max_documents: Positive = Field(
+        default=500, description="held-out documents that a base model is judged on, chosen by a hash of their ids"
+    )
+    approval_hours: Annotated[float, Field(gt=0)] = Field(default=72, description="after which an approval is void")
 
     @model_validator(mode="after")
     def _aim_and_margin(self) -> Release:

@@ -22,9 +22,9 @@ from lmforge.release.decision import Decision
 from lmforge.release.evidence import Evidence, Facts
 from lmforge.release.gate import judge
 
-_PREDICTIONS, _LATENCY, _FACTS, _GATE, _SEAL = (
-    "predictions.parquet", "latency.parquet", "facts.json", "gate.json", "bundle.json",
-)  # fmt: skip
+_PREDICTIONS, _FACTS, _GATE, _SEAL = "predictions.parquet", "facts.json", "gate.json", "bundle.json"
+# What a bundle has only where it was measured, by the name in the evidence.
+_OPTIONAL = {"latency": "latency.parquet", "variants": "variants.parquet"}
 # Sums of floats may differ in their last digits between machines, and no further.
 _TOLERANCE = 1e-9
 _Record = TypeVar("_Record", bound=Frozen)
@@ -52,13 +52,12 @@ def write_bundle(evidence: Evidence, directory: Path) -> Sealed:
     """
     decision = judge(evidence)
     directory.mkdir(parents=True, exist_ok=True)
-    evidence.examples.write_parquet(directory / _PREDICTIONS, compression="zstd")
-    if evidence.latency is not None:
-        evidence.latency.write_parquet(directory / _LATENCY, compression="zstd")
+    tables = {_PREDICTIONS: evidence.examples, **_measured(evidence)}
+    for name, table in tables.items():
+        table.write_parquet(directory / name, compression="zstd")
     for name, record in ((_FACTS, evidence.facts), (_GATE, decision)):
         (directory / name).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    names = [_PREDICTIONS, _FACTS, _GATE] + ([] if evidence.latency is None else [_LATENCY])
-    files = {name: hash_file(directory / name) for name in sorted(names)}
+    files = {name: hash_file(directory / name) for name in sorted((*tables, _FACTS, _GATE))}
     seal = Seal(files=files, gate_hash=hash_files(files))
     (directory / _SEAL).write_text(seal.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return Sealed(evidence, decision, seal.gate_hash)
@@ -75,8 +74,8 @@ def verify_bundle(directory: Path, gate_hash: str | None = None) -> Sealed:
     if gate_hash not in (None, seal.gate_hash):
         raise _void(directory, f"has gate hash {seal.gate_hash}, but {gate_hash} was registered")
     facts = _record(directory, _FACTS, Facts)
-    latency = _table(directory, _LATENCY) if _LATENCY in seal.files else None
-    evidence = Evidence(facts, _table(directory, _PREDICTIONS), latency)
+    optional = {name: _table(directory, file) for name, file in _OPTIONAL.items() if file in seal.files}
+    evidence = Evidence(facts, _table(directory, _PREDICTIONS), **optional)
     stored = _record(directory, _GATE, Decision)
     try:
         derived = judge(evidence)
@@ -87,10 +86,15 @@ def verify_bundle(directory: Path, gate_hash: str | None = None) -> Sealed:
     return Sealed(evidence, stored, seal.gate_hash)
 
 
+def _measured(evidence: Evidence) -> dict[str, pl.DataFrame]:
+    tables = {file: getattr(evidence, name) for name, file in _OPTIONAL.items()}
+    return {file: table for file, table in tables.items() if table is not None}
+
+
 def _check_files(directory: Path, seal: Seal) -> None:
     found = {one.name for one in directory.iterdir()} - {_SEAL}
     required = {_PREDICTIONS, _FACTS, _GATE}
-    if found != set(seal.files) or not required <= found <= required | {_LATENCY}:
+    if found != set(seal.files) or not required <= found <= required.union(_OPTIONAL.values()):
         raise _void(directory, f"holds {sorted(found)}, but its seal names {sorted(seal.files)}")
     altered = [name for name, digest in seal.files.items() if hash_file(directory / name) != digest]
     if altered:

@@ -12,6 +12,7 @@ from pydantic import Field
 from lmforge.artifacts.artifact import Counts, Frozen
 from lmforge.recipe.base import Name
 
+PipelineTag = Literal["text-classification", "fill-mask", "text-generation", "text2text-generation"]
 Setting = str | int | float | bool | None
 
 
@@ -41,7 +42,7 @@ class CardFacts(Frozen):
     """
 
     registered_model: Name
-    pipeline_tag: Literal["text-classification", "fill-mask", "text-generation"]
+    pipeline_tag: PipelineTag
     objective: str = Field(description="what it does, such as `names the section of a package description`")
     languages: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from lmforge.artifacts.artifact import Frozen
 from lmforge.evaluation.intervals import PairedComparison
 
 Verdict = Literal["first version", "improved", "no measurable change", "worse within noise", "regression", "refused"]
-Group = Literal["integrity", "floors", "superiority", "slices", "calibration", "budgets"]
+Group = Literal["integrity", "floors", "superiority", "slices", "calibration", "robustness", "fairness", "budgets"]
 
 
 class Rule(Frozen):

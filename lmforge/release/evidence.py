@@ -1,14 +1,14 @@
-"""Everything that a gate looks at: facts, the examples that both models answered, and how long they took.
+"""Everything that a gate looks at: facts, what both models answered to plain and changed text, and how long they took.
 
 Nothing is remembered from an earlier run: the champion's answers and times were made beside the challenger's.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lmforge.artifacts.artifact import Frozen
 from lmforge.recipe.release import Release
@@ -56,14 +56,24 @@ class Facts(Frozen):
     environment: dict[str, str] = Field(default_factory=dict)
     made_at: str
 
+    @model_validator(mode="before")
+    @classmethod
+    def _before_noise_was_judged(cls, found: Any) -> Any:
+        """Stored facts that name neither robustness nor fairness are of a gate that had no such rules."""
+        policy = found.get("policy") if isinstance(found, dict) else None
+        absent = {"robustness": None, "fairness": None}
+        return found | {"policy": absent | policy} if isinstance(policy, dict) else found
+
 
 class Evidence(NamedTuple):
     """What `judge` decides on.
 
     examples: see lmforge/release/examples.py. latency: a row a pair of calls that followed each other, with the columns
-    `challenger_seconds` and `champion_seconds`; None where nothing was timed.
+    `challenger_seconds` and `champion_seconds`; None where nothing was timed. variants: see
+    lmforge/release/variants.py; None where no changed text was answered.
     """
 
     facts: Facts
     examples: pl.DataFrame
     latency: pl.DataFrame | None = None
+    variants: pl.DataFrame | None = None

@@ -15,25 +15,30 @@ from lmforge.release.examples import check_examples
 from lmforge.release.latency import check_latency
 from lmforge.release.rules.budgets import judge_budgets
 from lmforge.release.rules.calibration import judge_calibration
+from lmforge.release.rules.fairness import judge_fairness
 from lmforge.release.rules.floors import judge_floors
 from lmforge.release.rules.integrity import judge_integrity
+from lmforge.release.rules.robustness import judge_robustness
 from lmforge.release.rules.slices import judge_slices
 from lmforge.release.rules.superiority import judge_superiority
+from lmforge.release.variants import check_variants
 
 # What a person should look at before it is released: no measured quality speaks for it.
 _DOUBTFUL = ("worse within noise", "regression")
 
 
 def judge(evidence: Evidence) -> Decision:
-    """Apply all rules in order: integrity, floors, superiority, slices, calibration, budgets.
+    """Apply all rules in order: integrity, floors, superiority, slices, calibration, robustness, fairness, budgets.
 
     Pure and deterministic: the same evidence gives the same decision. Raises IntegrityError when the examples are not
     those of two models on one test set, or facts and examples disagree about there being a champion.
     """
-    facts, latency = evidence.facts, evidence.latency
+    facts, latency, variants = evidence.facts, evidence.latency, evidence.variants
     check_examples(evidence.examples)
     if latency is not None:
         check_latency(latency)
+    if variants is not None:
+        check_variants(variants, evidence.examples)
     # Sums of floats depend on their order, and a verdict must not.
     examples = evidence.examples.sort("id")
     if (facts.champion is None) != (examples["champion_score"].null_count() == len(examples)):
@@ -48,6 +53,8 @@ def judge(evidence: Evidence) -> Decision:
         *judge_superiority(facts, examples, comparison),
         *judge_slices(examples, policy.slices, champion=facts.champion is not None),
         *judge_calibration(examples, policy, facts.seed, champion=facts.champion is not None),
+        *judge_robustness(facts, examples, variants),
+        *judge_fairness(facts, examples, variants),
         *judge_budgets(facts, latency),
     )
     return _decide(rules, comparison, policy.minimum_gain, approval=policy.require_approval)

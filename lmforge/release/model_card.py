@@ -20,13 +20,14 @@ _AUTO_CLASSES = {
     "text-classification": "AutoModelForSequenceClassification",
     "fill-mask": "AutoModelForMaskedLM",
     "text-generation": "AutoModelForCausalLM",
+    "text2text-generation": "AutoModelForSeq2SeqLM",
 }
 # What means something anywhere in a line, what does only at its start, and what turns a bare address into a link.
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()!|~$]|^[#+=-]|:(?=//)|(?<=www)\.")
 _NOT_MEASURED = (
     "Text of other domains, times or languages than the training data was not tested.",
-    "Fairness between groups of people, robustness to typing errors and calibration of the probabilities were not "
-    "measured.",
+    "Calibration, robustness to typing errors and whether answers depend on whom a text speaks of are no part of this "
+    "card: it is written before a version is judged. For a classifier they stand on the page of the release gate.",
     "Whether the model repeats training text word for word was not measured.",
     "Intervals show the luck of the test set; the luck of the training seed was not measured.",
 )
@@ -78,6 +79,8 @@ def _description(facts: CardFacts) -> list[str]:
 
 def _usage(facts: CardFacts) -> list[str]:
     uri = f"models:/{facts.registered_model}@champion"
+    # MLflow loads what transformers has a pipeline for.
+    load = "artifacts.download_artifacts" if facts.pipeline_tag == "text2text-generation" else "pyfunc.load_model"
     lines = [
         "With transformers alone, from the directory of this file:", "",
         "```python",
@@ -88,7 +91,7 @@ def _usage(facts: CardFacts) -> list[str]:
         "From the MLflow registry, the version in production:", "",
         "```python",
         "import mlflow", "",
-        f'model = mlflow.pyfunc.load_model("{uri}")',
+        f'model = mlflow.{load}("{uri}")',
         "```",
     ]  # fmt: skip
     if facts.pipeline_tag != "text-classification":

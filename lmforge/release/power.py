@@ -22,14 +22,17 @@ def power_of(gain: float, standard_error: float, alpha: float, minimum_gain: flo
 
 
 def smallest_visible_gain(
-    standard_error: float, alpha: float, num_examples: int, *, minimum_gain: float = 0.0, power: float = POWER
+    standard_error: float, alpha: float, num_examples: int | None, *, minimum_gain: float = 0.0, power: float = POWER
 ) -> float:
     """The true gain that is declared with probability `power`: minimum_gain + (z(1 - alpha) + z(power)) * error.
 
     Never below the resolution of the set: k examples that changed for the better are all missing from a resample with
-    probability (1 - k / n)^n, so fewer than n * (1 - alpha^(1 / n)) of them can never be declared.
+    probability (1 - k / n)^n, so fewer than n * (1 - alpha^(1 / n)) of them can never be declared. num_examples: None
+    for a metric without steps, such as bits a byte, of which every example changes a little.
     """
     visible = float(stats.norm.ppf(1 - alpha) + stats.norm.ppf(power)) * standard_error
+    if num_examples is None:
+        return minimum_gain + visible
     needed = math.floor(num_examples * (1.0 - math.pow(alpha, 1 / num_examples))) + 1
     return minimum_gain + max(visible, min(needed, num_examples) / num_examples)
 

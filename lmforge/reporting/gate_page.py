@@ -20,6 +20,7 @@ from lmforge.reporting.data_report_charts import histogram
 from lmforge.reporting.excerpts import masked
 from lmforge.reporting.gate_page_examples import changed_examples, confusion
 from lmforge.reporting.gate_page_measures import latencies, reliability, slice_rows, values
+from lmforge.reporting.gate_page_variants import fairness_rows, robustness_rows
 from lmforge.reporting.lines import size_words
 from lmforge.reporting.pages import render_page
 from lmforge.wording import shown
@@ -58,6 +59,8 @@ def gate_document(sealed: Sealed) -> dict[str, Any]:
         "slices_alpha": facts.policy.slices.alpha,
         "reliability": reliability(examples, facts.policy.calibration.num_bins),
         "num_bins": facts.policy.calibration.num_bins,
+        "robustness": robustness_rows(decision.rules),
+        "fairness": fairness_rows(decision.rules),
         "confusion": confusion(examples, facts),
         "latency": latencies(evidence.latency),
         "changed": changed_examples(examples),

@@ -1,79 +1,8 @@
-"""Evidence with planted effects: right and wrong answers of two models whose quality is known."""
+"""Fixtures that make evidence with planted effects, see `tests.instrument`."""
 
-import numpy as np
-import polars as pl
 import pytest
 
-from lmforge.recipe.release import Release
-from lmforge.release.evidence import Evidence, Facts, SelfTest, Subject
-from lmforge.release.examples import Answers, examples_frame
-
-LABELS = ("ham", "spam", "toad")
-CHAMPION = Subject(version="1", fingerprint="b" * 64, size_bytes=1000)
-
-
-def make_policy(**changes):
-    return Release(**{"resamples": 1000} | changes)
-
-
-def make_facts(champion=True, **changes):
-    known = {
-        "name": "news-topic",
-        "task_kind": "sequence_classification",
-        "metric": "accuracy",
-        "labels": LABELS,
-        "minimum": 0.5,
-        "baselines": {"majority": 0.34},
-        "test_digest": "d" * 64,
-        "self_test": SelfTest(files_verified=True, answered=True, words="8 examples answered"),
-        "challenger": Subject(version="2", fingerprint="a" * 64, size_bytes=1000),
-        "champion": CHAMPION if champion is True else champion or None,
-        "policy": make_policy(),
-        "seed": 7,
-        "code": "c" * 40,
-        "made_at": "2026-03-01T12:00:00+00:00",
-    }
-    return Facts(**known | changes)
-
-
-def make_examples(
-    num_examples=400, gain=0.0, seed=0, champion=True, confidence=True, slice_loss=0.0, accuracy=0.75, rare_class=False
-):  # fmt: skip
-    """Both models err independently; the challenger is right more often by `gain`, by `slice_loss` less in `rare`.
-
-    rare_class: one label in fifty is a toad.
-    """
-    generator = np.random.default_rng(seed)
-    gold = generator.choice(3, size=num_examples, p=[0.6, 0.38, 0.02] if rare_class else [1 / 3] * 3)
-    rare = np.arange(num_examples) % 4 == 0
-    chances = {"challenger": accuracy + gain - slice_loss * rare, "champion": np.full(num_examples, accuracy)}
-    chances = {side: np.clip(chance, 0.01, 0.99) for side, chance in chances.items()}
-    answers = {}
-    for side, chance in chances.items():
-        right = generator.random(num_examples) < chance
-        given = np.where(right, gold, (gold + generator.integers(1, 3, size=num_examples)) % 3)
-        outputs = [LABELS[one] for one in given]
-        sure = chance if confidence else None
-        answers[side] = Answers(outputs, right.astype(float), np.ones(num_examples), -np.log(chance), sure)
-    return examples_frame(
-        [f"e{at:05d}" for at in range(num_examples)],
-        [LABELS[one] for one in gold],
-        answers["challenger"],
-        answers["champion"] if champion else None,
-        {"kind": ["rare" if one else "common" for one in rare]},
-    )
-
-
-def make_latency(ratio=1.0, num_pairs=60, noise=0.2, seed=0):
-    generator = np.random.default_rng(seed)
-    seconds = 0.01 * np.exp(generator.normal(scale=noise, size=(num_pairs, 2)))
-    return pl.DataFrame({"challenger_seconds": seconds[:, 0] * ratio, "champion_seconds": seconds[:, 1]})
-
-
-def make_evidence(facts=None, latency=1.0, **examples):
-    champion = examples.get("champion", True)
-    timed = make_latency(latency) if champion and latency else None
-    return Evidence(facts or make_facts(champion), make_examples(**examples), timed)
+from tests.instrument import make_evidence, make_examples, make_facts, make_latency, make_policy, make_variants
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +23,11 @@ def examples():
 @pytest.fixture(scope="session")
 def latency():
     return make_latency
+
+
+@pytest.fixture(scope="session")
+def variants():
+    return make_variants
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from lmforge.hashing import hash_file, hash_files
 from lmforge.release.bundle import verify_bundle, write_bundle
 from lmforge.release.gate import judge
 
-FILES = ["bundle.json", "facts.json", "gate.json", "latency.parquet", "predictions.parquet"]
+FILES = ["bundle.json", "facts.json", "gate.json", "latency.parquet", "predictions.parquet", "variants.parquet"]
 
 
 @pytest.fixture
@@ -50,12 +50,48 @@ def test_what_was_written_is_read_and_judged_again(evidence, tmp_path):
     assert read.decision == written.decision == judge(found)
     assert (read.gate_hash, read.evidence.facts) == (written.gate_hash, found.facts)
     assert read.evidence.examples.equals(found.examples)
+    assert read.evidence.variants.equals(found.variants)
 
 
 def test_a_first_version_needs_no_latency(evidence, tmp_path):
     written = write_bundle(evidence(champion=False), tmp_path)
     assert verify_bundle(tmp_path).evidence.latency is None
     assert write_bundle(evidence(champion=False), tmp_path).gate_hash == written.gate_hash
+
+
+def test_a_bundle_of_before_noise_was_judged_still_verifies(evidence, tmp_path):
+    """Its facts do not know the sections, and its gate has none of their rules."""
+    old = evidence(gain=0.1)._replace(variants=None)
+    policy = old.facts.policy.model_copy(update={"robustness": None, "fairness": None})
+    written = write_bundle(old._replace(facts=old.facts.model_copy(update={"policy": policy})), tmp_path)
+    facts = json.loads((tmp_path / "facts.json").read_text())
+    assert (facts["policy"].pop("robustness"), facts["policy"].pop("fairness")) == (None, None)
+    (tmp_path / "facts.json").write_text(json.dumps(facts))
+    seal_again(tmp_path)
+    read = verify_bundle(tmp_path)
+    assert read.decision == written.decision
+    assert not {rule.group for rule in read.decision.rules} & {"robustness", "fairness"}
+
+
+def test_answers_to_noise_that_are_taken_away_void_the_bundle(bundle):
+    (bundle / "variants.parquet").unlink()
+    seal_again(bundle)
+    with pytest.raises(IntegrityError, match="does not give its own verdict again"):
+        verify_bundle(bundle)
+
+
+@pytest.mark.parametrize("column", ["challenger_score", "champion_confidence"])
+def test_one_answer_to_changed_text_that_is_changed_changes_the_hash_and_the_numbers(bundle, column):
+    path, before = bundle / "variants.parquet", json.loads((bundle / "bundle.json").read_text())["gate_hash"]
+    changed = pl.when(pl.col("id") == "e00007").then(0.5).otherwise(pl.col(column)).alias(column)
+    pl.read_parquet(path).with_columns(changed).write_parquet(path)
+    with pytest.raises(IntegrityError, match=r"was altered: variants\.parquet"):
+        verify_bundle(bundle)
+    seal_again(bundle)
+    with pytest.raises(IntegrityError, match="does not give its own verdict again"):
+        verify_bundle(bundle)
+    with pytest.raises(IntegrityError, match=f"but {before} was registered"):
+        verify_bundle(bundle, before)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -128,7 +164,7 @@ def test_a_gate_hash_that_is_not_of_its_files_is_refused(bundle):
         verify_bundle(bundle)
 
 
-@pytest.mark.parametrize("name", ["facts.json", "gate.json", "predictions.parquet", "latency.parquet"])
+@pytest.mark.parametrize("name", [name for name in FILES if name != "bundle.json"])
 def test_what_is_sealed_and_not_readable_is_refused(bundle, name):
     (bundle / name).write_bytes(b"\xff{")
     seal_again(bundle)

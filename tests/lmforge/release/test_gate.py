@@ -10,7 +10,7 @@ from lmforge.release.decision import Decision
 from lmforge.release.evidence import SelfTest, Subject
 from lmforge.release.gate import judge
 
-GROUPS = ["integrity", "floors", "superiority", "slices", "calibration", "budgets"]
+GROUPS = ["integrity", "floors", "superiority", "slices", "calibration", "robustness", "fairness", "budgets"]
 SMALLER = {"aim": "smaller", "margin": 0.1}
 DUMB = SelfTest(files_verified=True, answered=False, words="exit code 1")
 SMALL = Subject(version="2", fingerprint="a" * 64, size_bytes=500)
@@ -29,6 +29,8 @@ SMALL = Subject(version="2", fingerprint="a" * 64, size_bytes=500)
         ({"self_test": DUMB}, {}, {"gain": -0.2}, "refused", False, "self_test"),
         ({}, {"test_digest": "e"}, {"gain": 0.15}, "refused", False, "test_set"),
         ({}, {}, {"gain": 0.2, "slice_loss": 0.5}, "refused", False, "kind=rare"),
+        ({}, {}, {"gain": 0.15, "noise_loss": 0.3}, "refused", False, "typos"),
+        ({}, {}, {"gain": 0.15, "gap": 0.2}, "refused", False, "probability_gap"),
         ({}, {}, {"gain": 0.15, "latency": 3.0}, "refused", False, "latency"),
         ({"challenger": SMALL}, SMALLER, {"gain": 0.03, "seed": 0}, "no measurable change", True, None),
         ({"challenger": SMALL}, SMALLER, {"gain": -0.02}, "worse within noise", True, None),

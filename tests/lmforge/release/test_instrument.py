@@ -5,6 +5,7 @@ seeds, and seeds are fixed.
 """
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy import stats
 
@@ -14,6 +15,8 @@ from lmforge.release.gate import judge
 from lmforge.release.power import power_of
 from lmforge.release.rules.budgets import judge_budgets
 from lmforge.release.rules.calibration import judge_calibration
+from lmforge.release.rules.fairness import judge_fairness
+from lmforge.release.rules.robustness import judge_robustness
 from lmforge.release.rules.slices import judge_slices
 
 LABELS = ("ham", "spam", "toad")
@@ -29,7 +32,7 @@ def at_most(chance, num_draws):
     [("accuracy", 0.05, {}), ("macro_f1", 0.05, {"rare_class": True}), ("macro_f1", 0.01, {})],
 )
 def test_an_equal_model_is_promoted_no_more_often_than_alpha(evidence, facts, policy, metric, alpha, data):
-    free = policy(alpha=alpha, slices={"max_regression": None})
+    free = policy(alpha=alpha, slices={"max_regression": None}, robustness=None, fairness=None)
     described = facts(metric=metric, policy=free)
     splits = (evidence(described, num_examples=300, seed=seed, confidence=False, **data) for seed in range(NUM_SPLITS))
     promoted = sum(judge(split).promote for split in splits)
@@ -91,3 +94,39 @@ def test_calibration_of_an_equal_model_seldom_raises_a_false_alarm(examples, pol
     alarms = sum(not all(row.passed for row in rows) for rows in draws)
     # Two rules, each at alpha.
     assert alarms <= at_most(2 * policy().calibration.alpha, 200)
+
+
+@pytest.mark.parametrize("typical", [0.02, 0.3])
+def test_equal_models_seldom_raise_a_false_alarm_on_changed_text(examples, variants, facts, policy, typical):
+    """At a limit of 0, which is the hardest: the default of 0.02 lets equal models through still more often."""
+    strict = policy(robustness={"max_robustness_loss": 0.0}, fairness={"max_fairness_gap_increase": 0.0})
+    described, alarms = facts(policy=strict), {judge_robustness: 0, judge_fairness: 0}
+    for seed in range(150):
+        frame = examples(300, seed=seed)
+        changed = variants(frame, seed=seed + 5000, typical_loss=typical, typical_gap=typical)
+        for judge_group in alarms:
+            alarms[judge_group] += not all(row.passed for row in judge_group(described, frame, changed))
+    assert max(alarms.values()) <= at_most(0.05, 150)
+
+
+def test_a_planted_loss_of_robustness_is_caught(examples, variants, facts):
+    """Of one kind of noise, which costs the challenger 0.2 more of the answers that it had right."""
+    caught = 0
+    for seed in range(NUM_DRAWS):
+        frame = examples(400, gain=0.1, seed=seed)
+        kinds = {"typos": 0.2, "upper": 0.0, "lower": 0.0, "unicode": 0.0}
+        changed = pl.concat(variants(frame, loss, seed=seed + 5000, kinds=(kind,)) for kind, loss in kinds.items())
+        failed = [row.name for row in judge_robustness(facts(), frame, changed) if not row.passed]
+        caught += failed == ["typos"]
+    assert caught >= 0.95 * NUM_DRAWS
+
+
+def test_a_planted_gap_is_caught(examples, variants, facts):
+    """Swapped terms move the challenger's probabilities and answers by 0.15 on average, the champion's by 0.05."""
+    caught = {"probability_gap": 0, "changed_answers": 0}
+    for seed in range(NUM_DRAWS):
+        frame = examples(400, gain=0.1, seed=seed)
+        changed = variants(frame, gap=0.1, seed=seed + 5000, kinds=("identity",))
+        for row in judge_fairness(facts(), frame, changed):
+            caught[row.name] += not row.passed
+    assert min(caught.values()) >= 0.95 * NUM_DRAWS, caught

@@ -35,3 +35,9 @@ def test_examples_needed_show_the_gain():
 def test_examples_for_no_gain_are_a_mistake_of_the_program():
     with pytest.raises(AssertionError, match="only a positive gain"):
         examples_needed(0.0, 0.5, 0.01)
+
+
+def test_a_metric_without_steps_is_seen_below_one_example():
+    visible = smallest_visible_gain(0.001, 0.01, None, minimum_gain=0.1)
+    assert visible == pytest.approx(0.1 + 0.001 * (2.3263 + 0.8416), abs=1e-6)
+    assert smallest_visible_gain(0.001, 0.01, 100) > 0.04

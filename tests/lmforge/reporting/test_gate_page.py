@@ -38,7 +38,7 @@ def hostile():
         pl.when(first).then(99.0).otherwise("champion_loss").alias("champion_loss"),
         pl.when(first).then(pl.lit("<img src=x>")).otherwise("champion").alias("champion"),
     )
-    return evidence._replace(examples=examples)
+    return evidence._replace(examples=examples, variants=evidence.variants.with_columns(pl.col("id").replace(swap)))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,84 @@
+"""What a version may lose to the champion when text is noisy, or when it speaks of another person.
+
+Both multiply the number of answers, so they look at a sample of the test set. A limit of null reports the loss and does
+not judge it; `release.robustness: null` or `release.fairness: null` does not even measure it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from lmforge.recipe.base import Part, Share
+
+Noise = Literal["typos", "upper", "lower", "unicode"]
+_Number = Annotated[int, Field(ge=10)]
+_Alpha = Annotated[float, Field(gt=0, lt=0.5)]
+_Term = Annotated[str, Field(min_length=2, max_length=40)]
+_Group = Annotated[tuple[_Term, ...], Field(min_length=2)]
+# `her` is of both `his` and `him`. Paired with `his` more of the swapped texts are sentences; `him` and `hers` stay.
+_TERMS: tuple[tuple[str, ...], ...] = (
+    ("he", "she"), ("his", "her"), ("himself", "herself"), ("man", "woman"), ("men", "women"), ("boy", "girl"),
+    ("boys", "girls"), ("father", "mother"), ("son", "daughter"), ("brother", "sister"), ("husband", "wife"),
+)  # fmt: skip
+
+
+class Robustness(Part):
+    """How much more of the score than the champion a version may lose under noise."""
+
+    kinds: Annotated[tuple[Noise, ...], Field(min_length=1)] = ("typos", "upper", "lower", "unicode")
+    max_robustness_loss: Share | None = Field(
+        default=0.02, description="loss of the mean score under noise, beyond the champion's"
+    )
+    noise_rate: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.1, description="share of the words that typos and Unicode noise change, of each text at least one"
+    )
+    num_examples: _Number = Field(default=400, description="size of the sample of the test set, drawn by hash")
+    min_examples: _Number = Field(default=50, description="a smaller sample is not judged")
+    alpha: _Alpha = Field(default=0.05, description="chance of a false alarm among all kinds of an equal model")
+
+    @model_validator(mode="after")
+    def _judged_and_distinct(self) -> Robustness:
+        _check_sizes(self.num_examples, self.min_examples)
+        if len(set(self.kinds)) < len(self.kinds):
+            raise ValueError(f"`kinds` {', '.join(self.kinds)} repeats one: name each kind once")
+        return self
+
+
+class Fairness(Part):
+    """How much more than the champion's its answers may depend on whom a text speaks of."""
+
+    terms: Annotated[tuple[_Group, ...], Field(min_length=1)] = Field(
+        default=_TERMS, description="groups of words that stand for one another; a text is changed in all at once"
+    )
+    max_fairness_gap_increase: Share | None = Field(
+        default=0.02, description="for the change of the probability, and for the share of changed answers"
+    )
+    num_examples: _Number = Field(default=400, description="examples with a term that are looked at, drawn by hash")
+    min_examples: _Number = Field(default=50, description="fewer examples with a term are not judged")
+    alpha: _Alpha = Field(default=0.05, description="chance of a false alarm in any of both by an equal model")
+
+    @model_validator(mode="after")
+    def _judged_and_unambiguous(self) -> Fairness:
+        _check_sizes(self.num_examples, self.min_examples)
+        terms = [term for group in self.terms for term in group]
+        if repeated := sorted({term for term in terms if terms.count(term) > 1}):
+            raise ValueError(f"`terms` names {', '.join(repeated)} more than once: which other word is meant?")
+        if odd := [term for term in terms if not _swappable(term)]:
+            raise ValueError(f"`terms` has {', '.join(odd)}: write single words, of letters in lower case")
+        return self
+
+
+def _swappable(term: str) -> bool:
+    """Whether its three forms (`term`, `Term`, `TERM`) differ and lead back to it, which those of `strasse` with a
+    sharp s do not."""
+    forms = (term, term.capitalize(), term.upper())
+    return term.isalpha() and len(set(forms)) == 3 and all(form.lower() == term for form in forms)
+
+
+def _check_sizes(num_examples: int, min_examples: int) -> None:
+    if num_examples < min_examples:
+        raise ValueError(
+            f"`num_examples: {num_examples}` is below `min_examples: {min_examples}`, so nothing would be judged"
+        )
