@@ -12,10 +12,12 @@ from tasks.evaluate import answer_baselines, evaluate_language, evaluate_task
 from tasks.finetune import finetune_from_scratch, finetune_model
 from tasks.label import label_examples
 from tasks.pretrain import pretrain_model
-from tasks.promote import promote_model
+from tasks.promote import promote_base, promote_model
 from tasks.register import register_model
-from tasks.report import report_task
+from tasks.registering_base import register_base
+from tasks.report import report_base, report_task
 from tasks.tokenize import tokenize_corpus
+from tasks.waiting import ask_for_approval
 
 Artifacts = dict[str, Artifact]
 
@@ -39,8 +41,18 @@ def pretrain(run: Run, made: Artifacts) -> Artifacts:
         return made
     base = pretrain_model(run, made["tokenize"])
     if run.recipe.pretraining.predicts_text:
-        made = made | {"evaluate-language": evaluate_language(run, base, made["tokenize"])}
+        made = made | {"evaluate-language": evaluate_language(run, base, made["tokenize"], made["clean"])}
     return made | {"pretrain": base}
+
+
+def release_base(run: Run, made: Artifacts) -> None:
+    """From a base model's evidence to a registered version and the decision on it, where the recipe releases one."""
+    if not run.recipe.releases_base:
+        return
+    registered = register_base(run, made)
+    decision = promote_base(run, registered, made)
+    decision = ask_for_approval(registered, decision)
+    report_base(run, registered, decision, made["evaluate-language"])
 
 
 def finetune(run: Run, task: Task, made: Artifacts) -> Artifacts:
@@ -55,8 +67,9 @@ def finetune(run: Run, task: Task, made: Artifacts) -> Artifacts:
 
 
 def release(run: Run, task: Task, made: Artifacts) -> None:
-    """From evidence to a registered version and the decision on it."""
+    """From evidence to a registered version and the decision on it, which may have to wait for a person."""
     model, evidence = made[f"finetune-{task.name}"], made[f"evaluate-{task.name}"]
     registered = register_model(run, task, model, evidence, made)
     decision = promote_model(run, task, registered, made[f"label-{task.name}"], evidence)
+    decision = ask_for_approval(registered, decision)
     report_task(run, task, registered, decision, evidence)

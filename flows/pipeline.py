@@ -19,6 +19,7 @@ def pipeline(recipe: str = "recipes/quickstart.yaml", overrides: list[str] | Non
     with tracked_run(recipe, overrides) as run:
         prepared = chain.prepare(run)
         language = chain.pretrain(run, prepared)
+        chain.release_base(run, language)
         for task in run.recipe.tasks:
             made = chain.finetune(run, task, language)
             chain.release(run, task, made)

@@ -132,7 +132,10 @@ def _language_stages(recipe: Recipe, corpus: Corpus, start: Start | None) -> lis
     )
     if recipe.pretraining.predicts_text:
         measured = {"base_model": "pretrain", "tokens": "tokenize"}
-        config = {"pretraining": _dump(recipe.pretraining), "seed": recipe.seed}
+        config: dict[str, Any] = {"pretraining": _dump(recipe.pretraining), "seed": recipe.seed}
+        if recipe.releases_base:
+            measured["clean_corpus"] = "clean"
+            config["max_documents"] = recipe.release.max_documents
         code = ("lmforge.evaluation", "models")
         chain.append(Stage("evaluate-language", "evidence", config, measured, code, EVALUATION_LIBRARIES))
     return chain

@@ -13,10 +13,13 @@ from pydantic import AwareDatetime, ValidationError
 from lmforge.artifacts.artifact import Frozen
 from lmforge.errors import RefusedError
 from lmforge.home import Home
+from lmforge.release.notice import Notice
 from tasks import registry, tracking
 from tasks.gate_verdicts import StoredVerdict
+from tasks.notifying import notify
 
 _TAG = "lmforge.approval"
+_REJECTED_TAG = "lmforge.rejected_by"
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
 
@@ -43,6 +46,21 @@ def give_approval(home: Home, verdict: StoredVerdict, who: str, why: str, now: d
     return approval
 
 
+def reject(home: Home, verdict: StoredVerdict, who: str, why: str, now: datetime | None = None) -> None:
+    """Write that a person said no, and tell others; only another evaluation can bring the version back.
+
+    Raises TransitionError for a version that is in production or was.
+    """
+    answer = Approval(gate=verdict.gate, who=who, why=why, time=now or datetime.now(UTC))
+    registry.move_state(home, verdict.model, verdict.version, "rejected")
+    registry.tag_version(home, verdict.model, verdict.version, {_REJECTED_TAG: answer.model_dump_json()})
+    champion, said = registry.aliases(home, verdict.model).get(registry.CHAMPION), f"rejected by {who}: {why}"
+    notify(
+        home,
+        Notice.of_answer("refused", verdict.model, verdict.version, champion, who=who, why=said, gate=verdict.gate),
+    )
+
+
 def require_approval(home: Home, verdict: StoredVerdict, now: datetime | None = None) -> Approval:
     """The approval that holds for this verdict; raises RefusedError, with the command that gives one, if none does."""
     text = tracking.client(home).get_model_version(verdict.model, verdict.version).tags.get(_TAG)
@@ -61,6 +79,6 @@ def require_approval(home: Home, verdict: StoredVerdict, now: datetime | None = 
         raise RefusedError(f"{judged}: the approval is of {approval.time}, which is to come; give it again: {command}")
     if age > timedelta(hours=verdict.approval_hours):
         raise RefusedError(
-            f"{judged}: the approval is older than {verdict.approval_hours} hours; give it again: {command}"
+            f"{judged}: the approval is older than {verdict.approval_hours:g} hours; give it again: {command}"
         )
     return approval

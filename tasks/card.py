@@ -8,11 +8,16 @@ from typing import Any
 
 from lmforge.artifacts import Artifact
 from lmforge.recipe.schema import Recipe, Task
-from lmforge.release.card_facts import CardFacts, Result, TrainingData
+from lmforge.release.card_facts import CardFacts, PipelineTag, Result, TrainingData
 from lmforge.release.model_card import model_card
 from tasks.context import Run
 from tasks.evaluate import read_metrics
 
+_PIPELINE_TAGS: dict[str, PipelineTag] = {
+    "causal_lm": "text-generation",
+    "span_corruption": "text2text-generation",
+    "denoising": "text2text-generation",
+}
 SETTINGS = ("max_steps", "global_batch_size", "max_seq_length", "learning_rate", "schedule", "warmup_steps", "dropout")
 
 
@@ -40,6 +45,34 @@ def write_card(run: Run, task: Task, name: str, evidence: Artifact, artifacts: M
     )
     run.directory.mkdir(parents=True, exist_ok=True)
     path = run.directory / "README.md"
+    path.write_text(model_card(facts), encoding="utf-8")
+    return path
+
+
+def write_base_card(run: Run, name: str, artifacts: Mapping[str, Artifact]) -> Path:
+    """Write README.md of a base model into a directory of its own in the run's, and return its path."""
+    recipe = run.recipe
+    manifests = {stage: artifact.manifest for stage, artifact in artifacts.items()}
+    judged, objective = manifests["evaluate-language"].facts["documents"], recipe.pretraining.objective
+    sources = tuple(source.path for source in run.corpus.sources)
+    systems = {"this model": judged["value"]} | {f"{one} counts": value for one, value in judged["floors"].items()}
+    facts = CardFacts(
+        registered_model=name,
+        pipeline_tag=_PIPELINE_TAGS.get(objective, "fill-mask"),
+        objective=f"has learned from text by {objective}, for others to start from",
+        languages=run.corpus.cleaning.languages,
+        architecture=_architecture(recipe),
+        num_parameters=manifests["pretrain"].facts["parameters"],
+        data=(TrainingData(purpose="pre-training", sources=sources, counts=manifests["clean"].counts),),
+        tokenizer=recipe.tokenizer.model_dump(mode="json"),
+        pretraining=_settings(recipe.pretraining.model_dump(mode="json")),
+        num_test_examples=judged["num_documents"],
+        results=tuple(Result(system=one, metric=judged["metric"], value=value) for one, value in systems.items()),
+        language_losses=_losses(manifests["evaluate-language"].facts),
+        fingerprints={stage: artifact.fingerprint for stage, artifact in artifacts.items()},
+    )
+    path = run.directory / "base" / "README.md"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(model_card(facts), encoding="utf-8")
     return path
 

@@ -18,6 +18,7 @@ from lmforge.starting import Start
 
 JOURNAL = "stages.jsonl"
 SUMMARY = "summary.json"
+BASE_REPORT = "base.json"
 TASK_RUNNER = "LMFORGE_TASK_RUNNER"
 
 

@@ -17,15 +17,21 @@ from tasks.stage import make, stage_task
 
 
 @stage_task
-def evaluate_language(run: Run, base: Artifact, tokens: Artifact) -> State[Artifact]:
-    """Loss of the base model on held-out text, beside n-gram floors on the same positions."""
+def evaluate_language(run: Run, base: Artifact, tokens: Artifact, clean: Artifact) -> State[Artifact]:
+    """Loss of the base model on held-out text, beside n-gram floors on the same positions.
+
+    The documents of `clean` that a release is judged on are scored one by one, too.
+    """
+    judged = run.recipe.releases_base
 
     def build(out: Path) -> Outcome:
         from lmforge.evaluation.language import evaluate_language_model
+        from lmforge.evaluation.language_documents import held_out_documents
 
         logged, bytes_per_token = base.path / "logs" / "metrics.jsonl", tokens.manifest.facts["bytes_per_token"]
+        documents = held_out_documents(clean.path, run.recipe.release.max_documents)[0] if judged else None
         result = evaluate_language_model(
-            base.path / "model", tokens.path, run.recipe.pretraining, logged, out, bytes_per_token
+            base.path / "model", tokens.path, run.recipe.pretraining, logged, out, bytes_per_token, documents
         )
         values = {f"val/{name}": value for name, value in result["model"].items()}
         values |= {f"floor/{name}_loss": value for name, value in result["floors"].items()}
@@ -37,7 +43,8 @@ def evaluate_language(run: Run, base: Artifact, tokens: Artifact) -> State[Artif
             tracking.log_files(run.home, trained, [out / "loss.png"], "figures")
         return Outcome(facts=result | {"mlflow_run_id": child})
 
-    return make(run, "evaluate-language", {"pretrain": base, "tokenize": tokens}, build)
+    inputs = {"pretrain": base, "tokenize": tokens} | ({"clean": clean} if judged else {})
+    return make(run, "evaluate-language", inputs, build)
 
 
 @stage_task

@@ -17,6 +17,7 @@ from lmforge.release.decision import Decision
 from tasks import registry, tracking
 from tasks.gate_pages import describe_version, log_page
 from tasks.promotion import Change
+from tasks.reaching import is_outage
 
 if TYPE_CHECKING:
     from lmforge.release.evidence import Evidence
@@ -94,6 +95,8 @@ def stored_verdict(home: Home, name: str, version: str) -> StoredVerdict:
             place = mlflow.artifacts.download_artifacts(f"runs:/{tags[RUN_TAG]}/{PLACE}", dst_path=scratch)
             sealed = verify_bundle(Path(place), tags[GATE_TAG])
     except (MlflowException, OSError) as error:
+        if is_outage(error):
+            raise
         said = str(error).splitlines()[0]
         raise RefusedError(f"{judged} has no evidence in run {tags[RUN_TAG]}: {said}; {again}") from error
     except IntegrityError as error:

@@ -26,6 +26,7 @@ from lmforge.serving.self_test import answers_in_clean_process
 from tasks import registry, tracking
 from tasks.ledgers import append_entry, copy_ledger, read_ledger
 from tasks.notifying import notify
+from tasks.reaching import is_outage
 from tasks.turns import only_one
 
 INTENT_TAG = "lmforge.intent"
@@ -245,6 +246,8 @@ def _files(home: Home, uri: str) -> str:
             return hash_path(directory)
         reason = f"{directory} is missing or empty"
     except (OSError, InputError) as error:
+        if is_outage(error):
+            raise
         reason = str(error)
     raise RefusedError(f"{uri}: its files are not there: {reason}; register the model again: lmforge run RECIPE")
 

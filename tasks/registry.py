@@ -14,6 +14,7 @@ from lmforge.release.states import State, check_transition, state_of
 from lmforge.services.programs import is_remote
 from lmforge.wording import listed, nearest, shown
 from tasks import tracking
+from tasks.reaching import is_outage, require_server
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -102,12 +103,15 @@ def version_of(home: Home, uri: str, default: str | None = None) -> ModelVersion
             return tracker.get_model_version_by_alias(*name.rsplit("@", 1))
         return tracker.get_model_version(*name.rsplit("/", 1))
     except (MlflowException, TypeError) as error:
+        if is_outage(error):
+            raise
         reason = error.message if isinstance(error, MlflowException) else "write NAME/VERSION or NAME@ALIAS"
         raise InputError(f"{shown(uri)}: {shown(reason, 400)}; {_known(home, name)}") from error
 
 
 def require_model(home: Home, name: str) -> None:
-    """Raise InputError, with the nearest name, unless a model of this name is registered."""
+    """Raise InputError, with the nearest name, unless a model of this name is registered; see also `require_server`."""
+    require_server(home)
     if not any(one.name == name for one in tracking.client(home).search_registered_models()):
         raise InputError(f"{shown(name)}: no model of this name is registered; {_known(home, name)}")
 
@@ -126,6 +130,8 @@ def model_directory(home: Home, uri: str) -> Path:
         place = tempfile.mkdtemp(dir=_copies().name) if is_remote(home.tracking_uri) else None
         return Path(mlflow.artifacts.download_artifacts(uri, dst_path=place)) / "model"
     except MlflowException as error:
+        if is_outage(error):
+            raise
         raise InputError(f"{uri}: {error.message}; {_known(home, uri.removeprefix(SCHEME))}") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import date, datetime, timedelta
 from datetime import time as clock
@@ -12,11 +13,13 @@ from lmforge.home import Home
 from lmforge.release.ledger import MAX_WHY_CHARS, Entry, Span, spans
 from lmforge.release.notice import Notice
 from lmforge.release.states import check_transition, state_of
+from lmforge.services.asking import is_healthy
+from lmforge.services.record import use_running_server
 from lmforge.serving.self_test import answers_in_clean_process
 from lmforge.wording import listed, shown
 from tasks import registry, tracking
-from tasks.approvals import give_approval, require_approval
-from tasks.gate_verdicts import StoredVerdict, stored_verdict
+from tasks.approvals import Approval, give_approval, require_approval
+from tasks.gate_verdicts import GATE_TAG, RUN_TAG, StoredVerdict, stored_verdict
 from tasks.ledgers import check_ledger, read_ledger
 from tasks.notifying import notify
 from tasks.promotion import Change, SelfTest, files_hash, move_champion, recover, who
@@ -39,7 +42,7 @@ def promote_version(
         return document | {"promoted": False, "summary": "it is in production already"}
     try:
         verdict = stored_verdict(home, name, version)
-        _require(home, verdict, champion)
+        approval = _require(home, verdict, champion)
     except RefusedError as error:
         if not dry_run:
             notify(home, Notice.of_answer("refused", name, version, champion, who=who(), why=str(error)))
@@ -47,13 +50,16 @@ def promote_version(
     answer = verdict.short | {"rules": [rule.model_dump(mode="json") for rule in verdict.decision.rules]}
     if dry_run:
         return document | answer | {"promoted": False}
-    entry = move_champion(home, verdict.change(verdict.decision.summary[:MAX_WHY_CHARS]), self_test)
+    agreed = f"approved by {approval.who}: {approval.why}; " if approval else ""
+    change = verdict.change(f"{agreed}{verdict.decision.summary}"[:MAX_WHY_CHARS])
+    entry = move_champion(home, change, self_test)
     return document | answer | {"promoted": True, "entry": entry.model_dump(mode="json")}
 
 
 def approve_version(home: Home, model: str, reason: str) -> dict[str, Any]:
     """Agree to the verdict on NAME/VERSION, or on the challenger of NAME, so that `promote` may act on it.
 
+    `flow_run` is the run that waited for this and goes on to promote; None where none waits, or no server answers.
     Raises InputError for a version that is not there or an empty reason, RefusedError when the evidence is void or says
     no.
     """
@@ -63,6 +69,7 @@ def approve_version(home: Home, model: str, reason: str) -> dict[str, Any]:
     return {
         "model": name, "version": version, "verdict": verdict.decision.verdict, "summary": verdict.decision.summary,
         "needed": verdict.decision.needs_approval, "hours": verdict.approval_hours, **given.model_dump(mode="json"),
+        "flow_run": _resumed(home, given),
     }  # fmt: skip
 
 
@@ -97,16 +104,38 @@ def tell_history(home: Home, model: str, at: str | None = None, verify: bool = F
     registry.require_model(home, model)
     recover(home, model)
     chain = read_ledger(home, model)
+    champion = registry.aliases(home, model).get(registry.CHAMPION)
     asked = None if at is None else [_row(span) for span in spans(chain) if _overlaps(span, *_moment(at))]
     return {
         "model": model,
-        "champion": registry.aliases(home, model).get(registry.CHAMPION),
+        "champion": champion,
+        "evidence_run": _evidence_run(home, model, champion, chain),
         "spans": [_row(span) for span in spans(chain)],
         "entries": [entry.model_dump(mode="json") for entry in chain],
         "at": at,
         "in_production": asked,
         "problems": check_ledger(home, model) if verify else None,
     }
+
+
+def _resumed(home: Home, given: Approval) -> str | None:
+    server = os.environ.get("PREFECT_API_URL") or use_running_server(home)
+    if not server or not is_healthy(f"{server.rstrip('/')}/health"):
+        return None  # and do not let Prefect start one
+    from tasks.waiting import resume_waiting
+
+    return resume_waiting(given)
+
+
+def _evidence_run(home: Home, model: str, champion: str | None, chain: list[Entry]) -> str | None:
+    """The MLflow run with the evidence that the champion was let in on; None after a rollback, which needs none."""
+    if champion is None or not chain:
+        return None
+    tags: dict[str, str] = tracking.client(home).get_model_version(model, champion).tags
+    last = chain[-1]
+    # A version that was judged again since has other evidence now.
+    same = last.to_version == champion and last.gate is not None and last.gate == tags.get(GATE_TAG)
+    return tags.get(RUN_TAG) if same else None
 
 
 def _reason(text: str) -> str:
@@ -121,13 +150,12 @@ def _found(home: Home, model: str, default: str) -> tuple[str, str]:
     return str(version.name), str(version.version)
 
 
-def _require(home: Home, verdict: StoredVerdict, champion: str | None) -> None:
-    """Raise RefusedError unless the verdict allows a promotion now."""
+def _require(home: Home, verdict: StoredVerdict, champion: str | None) -> Approval | None:
+    """The approval where one is needed; raises RefusedError unless the verdict allows a promotion now."""
     judged, decision = f"{verdict.model} version {verdict.version}", verdict.decision
     if not decision.promote:
         raise RefusedError(f"{judged} is not promoted: rule {decision.first_failure}: {decision.summary}")
-    if decision.needs_approval:
-        require_approval(home, verdict)
+    approval = require_approval(home, verdict) if decision.needs_approval else None
     tags: dict[str, str] = tracking.client(home).get_model_version(verdict.model, verdict.version).tags
     state = state_of(tags.get(registry.STATE_TAG))
     if state == "rolled_back":
@@ -144,6 +172,7 @@ def _require(home: Home, verdict: StoredVerdict, champion: str | None) -> None:
         raise RefusedError(
             f"{judged}: its files are not those that the gate saw: register it again, lmforge run RECIPE"
         )
+    return approval
 
 
 def _target(home: Home, name: str, champion: str | None, to: str | None) -> str:

@@ -11,9 +11,9 @@ from prefect.cache_policies import NO_CACHE
 
 from lmforge.artifacts import Artifact
 from lmforge.recipe.schema import Task
-from lmforge.reporting.results import results_table
+from lmforge.reporting.results import base_table, results_table
 from tasks import registry, tracking
-from tasks.context import Run
+from tasks.context import BASE_REPORT, Run
 from tasks.evaluate import read_metrics
 from tasks.register import Registered
 
@@ -25,7 +25,6 @@ def report_task(run: Run, task: Task, registered: Registered, decision: dict[str
     """One JSON document a task in the run's directory, and the same as a table in both user interfaces."""
     metrics = read_metrics(evidence)
     systems = metrics["systems"]
-    held = registry.aliases(run.home, registered.name)
     document = {
         "task": task.name,
         "metric": task.metric,
@@ -35,7 +34,7 @@ def report_task(run: Run, task: Task, registered: Registered, decision: dict[str
         "learning_rate": task.finetuning.learning_rate,
         "registered_model": registered.name,
         "version": registered.version,
-        "aliases": sorted(alias for alias, version in held.items() if version == registered.version),
+        "aliases": _aliases(run, registered),
         **decision,
     }
     run.write(f"task-{task.name}.json", document)
@@ -43,3 +42,29 @@ def report_task(run: Run, task: Task, registered: Registered, decision: dict[str
     tracking.client(run.home).set_tag(run.run_id, "mlflow.note.content", table)
     create_markdown_artifact(table, key=f"results-{registered.name}".lower().replace("_", "-"))
     logger.info("%s version %s: %s", registered.name, registered.version, decision["summary"])
+
+
+@prefect_task(name="report-base", cache_policy=NO_CACHE)
+def report_base(run: Run, registered: Registered, decision: dict[str, Any], evidence: Artifact) -> None:
+    """The same of a base model, `base.json` in the run's directory."""
+    judged = evidence.manifest.facts["documents"]
+    document = {
+        "metric": judged["metric"],
+        "value": judged["value"],
+        "floors": judged["floors"],
+        "num_documents": judged["num_documents"],
+        "registered_model": registered.name,
+        "version": registered.version,
+        "aliases": _aliases(run, registered),
+        **decision,
+    }
+    run.write(BASE_REPORT, document)
+    table = base_table(document)
+    tracking.client(run.home).set_tag(run.run_id, "mlflow.note.content", table)
+    create_markdown_artifact(table, key=f"results-{registered.name}".lower().replace("_", "-"))
+    logger.info("%s version %s: %s", registered.name, registered.version, decision["summary"])
+
+
+def _aliases(run: Run, registered: Registered) -> list[str]:
+    held = registry.aliases(run.home, registered.name)
+    return sorted(alias for alias, version in held.items() if version == registered.version)

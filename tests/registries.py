@@ -21,7 +21,7 @@ from tasks.promotion import Change, files_hash, move_champion
 from tasks.turns import create_version
 
 NAME, NUM_EXAMPLES = "reviews", 90
-POLICY = Release(resamples=1000, budgets=Budgets(latency_ratio=None))
+POLICY = Release(resamples=1000, budgets=Budgets(latency_ratio=None), robustness=None, fairness=None)
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["mlflow.store.model_registry.sqlalchemy_store", "tests.registries"])
 

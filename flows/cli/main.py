@@ -13,6 +13,7 @@ from flows.cli import data, doctor, history, lineage, peek, plan, predict, relea
 from flows.cli.common import INTERRUPTED, TERMINATED, unfinished_run
 from lmforge.errors import InputError, LmforgeError
 from lmforge.home import Home
+from tasks.reaching import OutagesTold
 
 # Typer carries a copy of click whose names are private; this is the base of all its errors about usage.
 UsageProblem: type[Exception] = typer.BadParameter.__mro__[2]
@@ -32,7 +33,8 @@ def main() -> None:
     """Entry point of the `lmforge` command."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = app(standalone_mode=False) or 0
+        with OutagesTold():
+            code = app(standalone_mode=False) or 0
         if code == INTERRUPTED:  # typer turns a KeyboardInterrupt into this code
             code = _failed("interrupted; the same command goes on where it stopped", INTERRUPTED)
     except LmforgeError as error:

@@ -58,7 +58,11 @@ def rollback(model: ModelName, reason: Reason, to: Version = None, json: Json = 
     Put the version before this one back into production, or the one that --to names.
     """
     from lmforge.reporting.history import render_rollback
-    from tasks.releasing import roll_back
+    from lmforge.serving.self_test import loading_already
 
-    document = roll_back(Home.find().prepare(), model, to, reason)
+    home = Home.find().prepare()
+    with loading_already() as self_test:
+        from tasks.releasing import roll_back
+
+        document = roll_back(home, model, to, reason, self_test)
     emit(document, json, lambda: print(render_rollback(document)))

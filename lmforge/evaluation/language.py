@@ -11,9 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
 
 from lmforge.evaluation.figures import loss_figure
+from lmforge.evaluation.language_documents import (
+    BITS_PER_BYTE,
+    DocumentScorer,
+    measured,
+    metric_of,
+    value_of,
+)
 from lmforge.evaluation.ngram import NgramModel
 from lmforge.recipe.optimization import Pretraining
 from lmforge.tokenization.packing import read_blocks
@@ -27,12 +35,22 @@ from models.objectives.masked_lm import IGNORED
 
 # Their targets are spans or whole texts that the network rebuilds from what it was shown of them.
 WITHOUT_FLOORS = ("span_corruption", "denoising")
+# What the model says of each held-out document that a gate will ask about.
+DOCUMENTS = "documents.parquet"
 
 
 def evaluate_language_model(
-    model: Path, tokens: Path, settings: Pretraining, metrics: Path, out: Path, bytes_per_token: float | None = None
+    model: Path,
+    tokens: Path,
+    settings: Pretraining,
+    metrics: Path,
+    out: Path,
+    bytes_per_token: float | None = None,
+    documents: pl.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Write `metrics.json` and the loss curve with the floors; return what `metrics.json` holds.
+
+    documents: held-out ones, `id` and `text`, that are scored one by one into `documents.parquet` for the release gate.
 
     metrics: the training run's metrics.jsonl, for the curve. bytes_per_token: UTF-8 bytes of text that a token stands
     for; by it a causal network's nats become bits per byte (a masked one's are not the cost of a text). Losses are nats
@@ -59,9 +77,35 @@ def evaluate_language_model(
     }
     if settings.objective == "causal_lm" and bytes_per_token:
         _add_bits(result, bytes_per_token)
+    if documents is not None:
+        result["documents"] = _score_documents(model, settings, documents, counted, out)
     (out / "metrics.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     draw_loss(metrics, floors, out / "loss.png")
     return result
+
+
+def _score_documents(
+    model: Path, settings: Pretraining, documents: pl.DataFrame, counted: NgramModel, out: Path
+) -> dict[str, Any]:
+    """The metric of the gate on whole documents, of the model and of counts on the same positions."""
+    scorer = DocumentScorer(model, measured(settings))
+    scores = scorer.score(documents)
+    scores.write_parquet(out / DOCUMENTS, compression="zstd")
+    metric, num_tokens = metric_of(settings), int(scores["num_tokens"].sum())
+    floors: dict[str, float] = {}
+    if num_tokens:
+        floors = _floors(counted, scorer.counted(documents), scorer.settings.objective, special_ids(model))
+    if metric == BITS_PER_BYTE:
+        num_bytes = int(scores["num_bytes"].sum())
+        floors = {name: loss * num_tokens / math.log(2.0) / num_bytes for name, loss in floors.items()}
+    return {
+        "metric": metric,
+        "value": value_of(scores, metric),
+        "floors": floors,
+        "num_documents": len(scores),
+        "num_bytes": int(scores["num_bytes"].sum()),
+        "num_predicted_tokens": num_tokens,
+    }
 
 
 def draw_loss(metrics: Path, floors: dict[str, float], figure: Path) -> None:

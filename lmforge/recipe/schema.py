@@ -17,6 +17,8 @@ from models.fitting import misfit
 Metric = Literal["macro_f1", "accuracy"]
 # How the name of a version in MLflow's registry begins.
 REGISTERED = "models:/"
+# How the name of a registered base model ends, as that of a task model ends with the task's.
+BASE = "base"
 
 
 class Tokenizer(Part):
@@ -89,6 +91,30 @@ class Recipe(Part):
     def deduplication(self) -> Deduplication:
         """What counts as a near duplicate, in the corpus and between the splits of labelled examples."""
         return self.corpus.deduplication if self.corpus else Deduplication()
+
+    @property
+    def releases_base(self) -> bool:
+        """Whether the base model is registered and judged: where it is what the recipe ends with, or if asked for."""
+        if self.corpus is None or not self.pretraining.predicts_text:
+            return False
+        return not self.tasks if self.release.base_model is None else self.release.base_model
+
+    @model_validator(mode="after")
+    def _base_is_there(self) -> Recipe:
+        if self.release.base_model and self.corpus is None:
+            raise ValueError("`release.base_model` has no effect without a `corpus`: nothing is pre-trained; remove it")
+        if self.release.base_model and not self.pretraining.predicts_text:
+            raise ValueError(
+                f"`release.base_model`: what {self.pretraining.objective} trains gives no probabilities of text, so "
+                "there is nothing to judge it by; remove it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _name_is_free(self) -> Recipe:
+        if self.releases_base and any(task.name == BASE for task in self.tasks):
+            raise ValueError(f"a task is named {BASE}, as is the base model in the registry: name the task otherwise")
+        return self
 
     @model_validator(mode="after")
     def _objective_fits(self) -> Recipe:

@@ -47,9 +47,11 @@ def render_promotion(document: Mapping[str, Any]) -> str:
 def render_approval(document: Mapping[str, Any]) -> str:
     """What was agreed to, and what to do next."""
     name = f"{document['model']}/{document['version']}"
-    lines = [f"{name} is approved for {document['hours']} hours", *_wrapped(document["summary"], "  ")]
+    lines = [f"{name} is approved for {document['hours']:g} hours", *_wrapped(document["summary"], "  ")]
     asked = "" if document["needed"] else " (its gate did not ask for an approval)"
-    return "\n".join([*lines, f"  gate {document['gate'][:16]}{asked}", f"next: lmforge promote {name}"])
+    waited = document.get("flow_run")
+    following = f"next: the flow run that waited promotes it: {waited}" if waited else f"next: lmforge promote {name}"
+    return "\n".join([*lines, f"  gate {document['gate'][:16]}{asked}", following])
 
 
 def render_rollback(document: Mapping[str, Any]) -> str:
@@ -66,7 +68,9 @@ def _now(document: Mapping[str, Any]) -> str:
     if champion is None:
         return f"{document['model']}: no version is in production"
     since = next((_minute(span["since"]) for span in reversed(document["spans"]) if span["version"] == champion), None)
-    return f"{document['model']}: version {champion} is in production{f' since {since}' if since else ''}"
+    now = f"{document['model']}: version {champion} is in production{f' since {since}' if since else ''}"
+    run = document.get("evidence_run")
+    return f"{now}\n      evidence: MLflow run {run}, page gate/gate.html" if run else now
 
 
 def _asked(document: Mapping[str, Any], entries: Mapping[int, Mapping[str, Any]]) -> list[str]:

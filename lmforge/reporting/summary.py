@@ -11,7 +11,7 @@ from rich.table import Table
 from lmforge.explaining import FIRST, REUSED
 from lmforge.home import Home
 from lmforge.reporting.lines import reason_words, size_words
-from lmforge.reporting.results import results_rows
+from lmforge.reporting.results import base_rows, results_rows
 from lmforge.services.addresses import without_password
 from lmforge.services.record import mlflow_address
 
@@ -27,6 +27,8 @@ def print_summary(document: Mapping[str, Any], home: Home, console: Console | No
         console.print(line, soft_wrap=True, style="dim")
     if document.get("language"):
         _language(document["language"], console)
+    if document.get("base"):
+        _base(document["base"], console)
     for task in document["tasks"]:
         _task(task, console)
     _next(document, home, console)
@@ -78,6 +80,17 @@ def _bits_per_byte(language: Mapping[str, Any]) -> dict[str, float]:
     return {"this model": language["model"]["bits_per_byte"]} | floors
 
 
+def _base(base: Mapping[str, Any], console: Console) -> None:
+    unit = base["metric"].replace("_", " ")
+    head = f"\nbase model: {unit} on {base['num_documents']:,} held-out documents, less is better"
+    console.print(head, style="bold")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, value in base_rows(base):
+        table.add_row(f"  {name}", f"{value:.3f}", style="bold" if name == "this model" else None)
+    console.print(table)
+    _registered(base, console)
+
+
 def _task(task: Mapping[str, Any], console: Console) -> None:
     console.print(f"\n{task['task']}: {task['metric']} on {task['num_test_examples']:,} test examples", style="bold")
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -85,9 +98,15 @@ def _task(task: Mapping[str, Any], console: Console) -> None:
         style = "bold" if name == "this model" else None
         table.add_row(f"  {name}", f"{value:.3f}", f"95 % interval {low:.3f} to {high:.3f}", style=style)
     console.print(table)
-    alias = f" ({', '.join(task['aliases'])})" if task["aliases"] else ""
-    console.print(f"  registered as {task['registered_model']} version {task['version']}{alias}")
-    console.print(f"  {task['summary']}", soft_wrap=True)
+    _registered(task, console)
+
+
+def _registered(model: Mapping[str, Any], console: Console) -> None:
+    alias = f" ({', '.join(model['aliases'])})" if model["aliases"] else ""
+    console.print(f"  registered as {model['registered_model']} version {model['version']}{alias}")
+    console.print(f"  {model['summary']}", soft_wrap=True)
+    if "next" in model:
+        console.print(f"  {model['next']}", soft_wrap=True)
 
 
 def _next(document: Mapping[str, Any], home: Home, console: Console) -> None:

@@ -23,7 +23,8 @@ def up_lines(document: Mapping[str, Any]) -> list[str]:
     addresses = {row["name"]: row["url"] for row in document["services"]}
     started = ", ".join(document["started"])
     head = f"started {started}" if started else "already up; the deployments are up to date"
-    name = next((row["name"] for row in document["deployments"]), "FLOW/DEPLOYMENT")
+    scheduled = (row["name"] for row in document["deployments"] if row["schedules"])
+    name = next(scheduled, "FLOW/DEPLOYMENT")
     return [
         head, "", *status_lines({**document, "runs": []}), "",
         "next:", "  lmforge status",

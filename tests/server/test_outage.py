@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
-import subprocess
 import sys
 import threading
 import time
@@ -16,10 +12,9 @@ import pytest
 
 from lmforge.errors import LmforgeError
 from lmforge.home import Home
-from lmforge.services.asking import is_healthy
-from lmforge.services.programs import mlflow_server
 from tasks import forwarding, tracking, training
 from tasks.runs import tracked_run
+from tests.servers import Server
 from tests.tiny import make_project
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
@@ -40,34 +35,6 @@ for step in range(1, 61):
     with (directory / "metrics.jsonl").open("a") as file:
         file.writelines(json.dumps(row) + "\\n" for row in rows)
 """
-
-
-class Server:
-    """An MLflow server of a home that can be killed and started again at its address."""
-
-    def __init__(self, home: Home) -> None:
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
-        self.program, self.log = mlflow_server(home, "127.0.0.1", port), home.path / "mlflow.log"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.program.command, env=os.environ | self.program.environment, stdout=log, stderr=log,
-                start_new_session=True,
-            )  # fmt: skip
-        end = time.monotonic() + 120
-        while not is_healthy(f"{self.program.url}/health"):
-            assert time.monotonic() < end, self.log.read_text()
-            time.sleep(0.1)
-
-    def kill(self) -> None:
-        if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            self.process = None
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from lmforge.errors import RefusedError, TransitionError
 from lmforge.reporting.history import render_approval
 from tasks import registry
-from tasks.approvals import give_approval, require_approval
+from tasks.approvals import give_approval, reject, require_approval
 from tasks.releasing import approve_version, promote_version
 from tests.registries import NAME, POLICY, add_version, home_at, judge, whole
 
@@ -38,7 +38,10 @@ def test_a_promotion_that_needs_a_person_waits_for_one(home, version):
     text = render_approval(document)
     assert f"reviews/{version} is approved for 2 hours" in text
     assert text.endswith(f"next: lmforge promote reviews/{version}")
-    assert promote_version(home, f"{NAME}/{version}", self_test=whole)["promoted"]
+    waited = render_approval(document | {"flow_run": "reviews/1 (http://here/runs/1)"})
+    assert waited.endswith("next: the flow run that waited promotes it: reviews/1 (http://here/runs/1)")
+    entry = promote_version(home, f"{NAME}/{version}", self_test=whole)["entry"]
+    assert entry["why"].startswith(f"approved by {document['who']}: looked at it; first version: ")
     assert registry.aliases(home, NAME)["champion"] == version
 
 
@@ -71,6 +74,19 @@ def test_an_approval_is_of_one_evaluation(home, version):
     registry.tag_version(home, NAME, version, {"lmforge.approval": "yes"})
     with pytest.raises(RefusedError, match="is no approval"):
         require_approval(home, again)
+
+
+def test_what_a_person_rejected_cannot_be_approved_after_all(home, version):
+    verdict = judge(home, version, against=None, policy=ASKED)
+    reject(home, verdict, "bob", "too slow")
+    with pytest.raises(TransitionError, match="is rejected and cannot become approved"):
+        give_approval(home, verdict, "ann", "fine")
+
+
+def test_a_server_that_does_not_answer_holds_no_approval_up(home, version, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    judge(home, version, against=None, policy=ASKED)
+    assert approve_version(home, f"{NAME}/{version}", "fine")["flow_run"] is None
 
 
 def test_nobody_can_approve_what_broke_a_rule(home, version):

@@ -8,7 +8,8 @@ import pytest
 
 from lmforge.errors import InputError, RefusedError
 from lmforge.reporting.history import render_history, render_promotion, render_rollback
-from tasks import registry
+from tasks import registry, tracking
+from tasks.gate_verdicts import RUN_TAG
 from tasks.promotion import INTENT_TAG
 from tasks.releasing import promote_version, roll_back, tell_history
 from tests.registries import NAME, act, add_version, copied, home_at, judge, promote, whole
@@ -106,6 +107,14 @@ def test_rollback_refuses_what_no_gate_let_in(home):
         roll_back(home, NAME, None, "  ", whole)
 
 
+def test_what_a_rollback_put_back_has_no_evidence_of_its_own(home):
+    promote_version(home, f"{NAME}/2", self_test=whole)
+    roll_back(home, NAME, None, "wrong labels", whole)
+    document = tell_history(home, NAME)
+    assert document["evidence_run"] is None
+    assert "evidence:" not in render_history(document)
+
+
 def test_history_says_what_is_and_was_in_production(home):
     promote_version(home, f"{NAME}/2", self_test=whole)
     document = tell_history(home, NAME, verify=True)
@@ -114,6 +123,9 @@ def test_history_says_what_is_and_was_in_production(home):
     text = render_history(document)
     assert text.startswith("reviews: version 2 is in production since 20")
     assert "promote   1 -> 2" in text
+    run = tracking.client(home).get_model_version(NAME, "2").tags[RUN_TAG]
+    assert document["evidence_run"] == run
+    assert f"evidence: MLflow run {run}, page gate/gate.html" in text
     assert "verified: 2 entries" in text
     assert max(map(len, text.splitlines())) <= 80
 

@@ -14,6 +14,7 @@ from lmforge.evaluation.ngram import NgramModel
 from lmforge.evaluation.predictions import read_predictions
 from lmforge.recipe.optimization import Pretraining
 from lmforge.tokenization.packing import read_blocks
+from lmforge.tokenization.tokenizer import load_tokenizer
 from lmforge.training.batches import ValidationBatches
 from lmforge.training.objectives import extra_tokens, objective_of, special_ids
 from lmforge.training.rows import language_rows
@@ -159,3 +160,32 @@ def test_a_network_that_rebuilds_a_text_has_a_loss_but_no_floor(training_data, t
     assert result["floors"] == {}
     assert 0 < result["model"]["loss"] < 2 * np.log(special.vocab_size)
     assert (tmp_path / "loss.png").is_file()
+
+
+@pytest.mark.parametrize("objective", ["masked_lm", "causal_lm"])
+def test_documents_are_scored_for_the_gate_beside_counts_of_the_same_tokens(
+    training_data, descriptions, tmp_path, objective
+):
+    special = special_ids(training_data / "tokenizer")
+    architecture = "gpt2" if objective == "causal_lm" else "bert"
+    config = build_config(architecture, "nano", special, max_positions=64, dropout=0.0)
+    model = save(language_model(objective, config), training_data, tmp_path / "model")
+    logged = tmp_path / "metrics.jsonl"
+    logged.write_text('{"step": 1, "train/tokens": 100.0, "train/loss": 6.0}\n')
+    settings = Pretraining(objective=objective, max_seq_length=32, global_batch_size=8)
+    documents = pl.DataFrame(
+        [(row["id"], row["description"]) for row in descriptions[:20]], schema=["id", "text"], orient="row"
+    )
+    found = evaluate_language_model(model, training_data, settings, logged, tmp_path, documents=documents)["documents"]
+    scores = pl.read_parquet(tmp_path / "documents.parquet")
+    assert scores["id"].to_list() == documents["id"].to_list()
+    assert found["num_documents"] == 20
+    assert found["num_predicted_tokens"] == scores["num_tokens"].sum()
+    assert found["floors"]["5-gram"] < found["floors"]["unigram"] < found["value"]
+    if objective == "causal_lm":
+        tokens = np.load(training_data / "train.npy")
+        counted = NgramModel.fit(tokens, special.vocab_size, special.cls)
+        encoded = [load_tokenizer(model).encode(text).ids for text in documents["text"]]
+        nats = sum(counted.causal_loss(np.array([ids])) * (len(ids) - 1) for ids in encoded)
+        assert found["metric"] == "bits_per_byte"
+        assert found["floors"]["5-gram"] == pytest.approx(nats / np.log(2) / scores["num_bytes"].sum())

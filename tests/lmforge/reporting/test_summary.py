@@ -8,7 +8,7 @@ from rich.console import Console
 from lmforge.explaining import FIRST
 from lmforge.home import Home
 from lmforge.reporting.lines import count_words, reason_words, size_words, stage_line
-from lmforge.reporting.results import results_table
+from lmforge.reporting.results import base_table, results_table
 from lmforge.reporting.summary import print_summary
 
 COUNTS = {"read": 34169, "kept": 11179, "repaired": 20686, "quarantined": 2304, "unit": "records"}
@@ -121,3 +121,32 @@ def test_lines_leave_out_what_is_zero():
     assert stage_line(stage("collect", False)) == "collect            done      7.1 s  3.8 MB"
     assert reason_words({"a": 1, "b": 5, "c": 2, "d": 3, "e": 4}) == "5 b, 4 e, 3 d, 2 c, 1 for other reasons"
     assert [size_words(size) for size in (12, 1200, 3_400_000, 5_600_000_000)] == ["12 B", "1.2 kB", "3.4 MB", "5.6 GB"]
+
+
+def test_a_released_base_model_stands_beside_its_floors_with_its_verdict(tmp_path):
+    base = {
+        "metric": "bits_per_byte", "value": 1.5, "floors": {"unigram": 2.0, "5-gram": 1.4}, "num_documents": 500,
+        "registered_model": "words-base", "version": "3", "aliases": ["challenger"],
+        "summary": "refused: 1.5000 bits_per_byte is not better than 5-gram with 1.4000 bits_per_byte",
+        "next": "needs a person",
+    }  # fmt: skip
+    output = io.StringIO()
+    home = Home(project=tmp_path, path=tmp_path / ".lmforge")
+    document = DOCUMENT | {"base": base, "tasks": []}
+    print_summary(document, home, Console(file=output, width=80, highlight=False))
+    text = output.getvalue()
+    start = text.index("base model: bits per byte on 500 held-out documents, less is better")
+    rows = [line.split() for line in text[start:].splitlines()[1:4]]
+    assert rows == [["5-gram", "counts", "1.400"], ["this", "model", "1.500"], ["unigram", "counts", "2.000"]]
+    assert "  registered as words-base version 3 (challenger)\n  refused: 1.5000" in text
+    assert "  needs a person\n" in text
+    assert "| 5-gram counts | 1.400 |" in base_table(base)
+
+
+def test_a_version_that_waits_for_a_person_says_how_to_go_on(tmp_path):
+    following = 'needs a person: lmforge approve quickstart-section/2 --reason "...", then lmforge promote'
+    task, output = DOCUMENT["tasks"][0] | {"next": following}, io.StringIO()
+    home = Home(project=tmp_path, path=tmp_path / ".lmforge")
+    print_summary(DOCUMENT | {"tasks": [task]}, home, Console(file=output, width=80, highlight=False))
+    assert f"  improved: gain +0.03\n  {following}\n" in output.getvalue()
+    assert results_table(task).endswith(f"\n\nIt {following}")

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoTokenizer
 
 from lmforge.errors import InputError, IntegrityError
-from lmforge.serving.self_test import answer, answers_in_clean_process
+from lmforge.serving.self_test import answer, answers_in_clean_process, loading_already
 from models.architectures import Special, build_config, classifier
 
 SPECIAL = Special(pad=0, cls=2, sep=3, mask=4, vocab_size=600)
@@ -34,6 +34,16 @@ def test_a_whole_model_answers_in_a_clean_process_and_a_damaged_one_does_not(tra
         file.truncate(1000)
     with pytest.raises(IntegrityError, match="the model does not answer: "):
         answers_in_clean_process(cut)
+
+
+def test_a_process_that_loads_already_answers_once_and_others_follow(training_data, tmp_path):
+    whole = release(tmp_path / "whole", training_data)
+    with loading_already() as self_test:
+        self_test(whole)
+        with pytest.raises(IntegrityError, match="the model does not answer: "):
+            self_test(tmp_path)
+    with loading_already():
+        pass  # a rollback that was refused asks nothing
 
 
 def test_the_answer_is_a_probability(training_data, tmp_path):
