@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 QUICKSTART := recipes/quickstart.yaml
 
-.PHONY: help run test test-all check format bench bench-corpus bench-training up down lock clean
+.PHONY: help run test test-all check format bench bench-corpus bench-training bench-gate bench-release up down lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
@@ -47,6 +47,12 @@ bench-corpus: $(INSTALLED) ## measure the data stages against other libraries (P
 
 bench-training: $(INSTALLED) ## measure training against other loops (PEER_PYTHON: who has accelerate), 20 minutes
 	@$(BIN)/python benchmarks/bench_training.py $(if $(PEER_PYTHON),--peer-python $(PEER_PYTHON))
+
+bench-gate: $(INSTALLED) ## measure the gate with planted effects, into docs/reliability.md
+	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_gate.py --write docs/reliability.md
+
+bench-release: $(INSTALLED) ## measure promotion, rollback and history of the quickstart's model, on a copy of the home
+	@$(BIN)/python benchmarks/bench_release.py --home .lmforge
 
 up: $(INSTALLED) ## start Prefect, a worker and the MLflow pages
 	@$(BIN)/lmforge up
