@@ -48,3 +48,10 @@ def test_overlap_is_a_share_with_ids(facts):
     words = failed(facts(overlapping_ids=ids))["overlap"]
     assert words == "9 of 400 test examples stand in training text (2.25%, at most 1.00%), such as e0, e1, e2, e3, e4"
     assert failed(facts(overlapping_ids=ids), num_examples=900) == {}
+
+
+def test_one_example_of_a_small_set_passes_unless_none_may(facts, policy):
+    assert failed(facts(overlapping_ids=("e0",)), num_examples=92) == {}
+    assert "overlap" in failed(facts(overlapping_ids=("e0", "e1")), num_examples=92)
+    strict = facts(overlapping_ids=("e0",), policy=policy(max_overlap_share=0.0))
+    assert "overlap" in failed(strict, num_examples=92)
