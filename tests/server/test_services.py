@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-DEPLOYMENTS = {"pipeline/nightly", "prepare/data", "pretrain/base-model"}
+DEPLOYMENTS = {"pipeline/nightly", "prepare/data", "pretrain/base-model", "approval/person"}
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
 
