@@ -10,7 +10,7 @@ from typing import Any
 
 from prefect.automations import AutomationCore, EventTrigger
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import Posture
@@ -34,12 +34,18 @@ _SILENT = f"no heartbeat for {SILENCE_SECONDS} s"
 
 
 def create_work_pool(client: SyncPrefectClient) -> None:
-    """The pool of runs that are processes of this machine."""
+    """The pool of runs that are processes of this machine, one at a time: two trainings would share its cores.
+
+    The limit is the pool's and not the worker's: a worker with one dies of a run that is resumed before the process
+    that paused has gone.
+    """
     template = ProcessWorker.get_default_base_job_template()
+    pool = WorkPoolCreate(name=WORK_POOL, type="process", base_job_template=template, concurrency_limit=1)
     try:
-        client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process", base_job_template=template))
+        client.create_work_pool(pool)
     except ObjectAlreadyExists:
-        return
+        if client.read_work_pool(WORK_POOL).concurrency_limit is None:  # that of an earlier release
+            client.update_work_pool(WORK_POOL, WorkPoolUpdate(concurrency_limit=1))
 
 
 def create_automations(client: SyncPrefectClient) -> None:

@@ -12,9 +12,9 @@ WORK_POOL = "lmforge"
 
 
 def worker(home: Home, api: str) -> Program:
-    """The process that starts the due runs, one at a time: two trainings would share the cores of one machine."""
+    """The process that starts the due runs; how many at a time is up to the work pool."""
     program = [sys.executable, "-m", "prefect", "worker", "start"]
-    command = [*program, "--pool", WORK_POOL, "--limit", "1", "--name", "lmforge"]
+    command = [*program, "--pool", WORK_POOL, "--name", "lmforge"]
     return Program("worker", command, client_environment(home, api))
 
 
