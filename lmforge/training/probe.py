@@ -60,7 +60,7 @@ def prepare_execution(
     precision_of(spec.settings)
     if spec.settings.compile == "on" and _compiler() is None:
         raise InputError(f"{spec.name}: compile: on needs a C++ compiler; install g++, or set compile: auto or off")
-    own = (_remembered(spec) if resumed else None) or _known(spec)
+    own = (_remembered(spec) if resumed else None) or _known(spec, module)
     if own is None:
         own = _choose(spec, module, module.parts(batch)[-1], same_shapes=same_shapes)
     chosen: Execution = processes.told(own)
@@ -90,7 +90,7 @@ def _choose(spec: TrainingSpec, module: LanguageModule, batch: Batch, *, same_sh
     if seconds:
         told = ", ".join(f"{one.precision} x {one.num_threads}: {seconds[one] * 1000:.0f} ms" for one in options)
         logger.info("%s: probe of precision and threads: %s; takes %s", spec.name, told, _words(chosen))
-        _remember(spec, chosen)
+        _remember(spec, module, chosen)
     return chosen
 
 
@@ -146,25 +146,25 @@ def _remembered(spec: TrainingSpec) -> Execution | None:
     return Execution(**found) if found else None
 
 
-def _known(spec: TrainingSpec) -> Execution | None:
+def _known(spec: TrainingSpec, module: LanguageModule) -> Execution | None:
     """The choice of an earlier run on this machine."""
-    found = _read(spec.probes).get(_key(spec)) if spec.probes else None
+    found = _read(spec.probes).get(_key(spec, module)) if spec.probes else None
     return Execution(**found) if found else None
 
 
-def _remember(spec: TrainingSpec, chosen: Execution) -> None:
+def _remember(spec: TrainingSpec, module: LanguageModule, chosen: Execution) -> None:
     if spec.probes:
-        known = _read(spec.probes) | {_key(spec): chosen._asdict()}
+        known = _read(spec.probes) | {_key(spec, module): chosen._asdict()}
         spec.probes.parent.mkdir(parents=True, exist_ok=True)
         write_file(spec.probes, (json.dumps(known, indent=1, sort_keys=True) + "\n").encode(), "train.execution")
 
 
-def _key(spec: TrainingSpec) -> str:
-    """Everything that the choice may depend on."""
+def _key(spec: TrainingSpec, module: LanguageModule) -> str:
+    """Everything that the choice may depend on; not the weights, so a network from scratch takes that of its twin."""
     settings = spec.settings.model_dump(mode="json", exclude={"learning_rate", "warmup_steps", "schedule"})
     machine = [platform.machine(), platform.processor(), spec.num_threads, torch.cuda.is_available(), torch.__version__]
-    network = [spec.architecture, spec.size, spec.objective, str(spec.start), str(spec.network)]
-    return hash_value([machine, network, settings])
+    shapes = [[name, *weight.shape] for name, weight in module.model.named_parameters()]
+    return hash_value([machine, type(module.model).__name__, spec.objective, shapes, settings])
 
 
 def _read(path: Path | None) -> dict[str, Any]:
