@@ -6,7 +6,7 @@ not judge it; `release.robustness: null` or `release.fairness: null` does not ev
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -24,7 +24,24 @@ _TERMS: tuple[tuple[str, ...], ...] = (
 )  # fmt: skip
 
 
-class Robustness(Part):
+class _Sample(Part):
+    """How many examples are looked at, and with which certainty harm has to be shown."""
+
+    num_examples: _Number = Field(default=400, description="size of the sample, drawn by hash")
+    min_examples: _Number = Field(default=50, description="a smaller sample is not judged")
+    alpha: _Alpha = Field(default=0.05, description="chance that an equal model breaks any of the section's rules")
+
+    @model_validator(mode="after")
+    def _can_be_judged(self) -> Self:
+        if self.num_examples < self.min_examples:
+            raise ValueError(
+                f"`num_examples: {self.num_examples}` is below `min_examples: {self.min_examples}`, so nothing would "
+                "be judged"
+            )
+        return self
+
+
+class Robustness(_Sample):
     """How much more of the score than the champion a version may lose under noise."""
 
     kinds: Annotated[tuple[Noise, ...], Field(min_length=1)] = ("typos", "upper", "lower", "unicode")
@@ -34,19 +51,15 @@ class Robustness(Part):
     noise_rate: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.1, description="share of the words that typos and Unicode noise change, of each text at least one"
     )
-    num_examples: _Number = Field(default=400, description="size of the sample of the test set, drawn by hash")
-    min_examples: _Number = Field(default=50, description="a smaller sample is not judged")
-    alpha: _Alpha = Field(default=0.05, description="chance of a false alarm among all kinds of an equal model")
 
     @model_validator(mode="after")
-    def _judged_and_distinct(self) -> Robustness:
-        _check_sizes(self.num_examples, self.min_examples)
+    def _distinct(self) -> Self:
         if len(set(self.kinds)) < len(self.kinds):
             raise ValueError(f"`kinds` {', '.join(self.kinds)} repeats one: name each kind once")
         return self
 
 
-class Fairness(Part):
+class Fairness(_Sample):
     """How much more than the champion's its answers may depend on whom a text speaks of."""
 
     terms: Annotated[tuple[_Group, ...], Field(min_length=1)] = Field(
@@ -55,13 +68,9 @@ class Fairness(Part):
     max_fairness_gap_increase: Share | None = Field(
         default=0.02, description="for the change of the probability, and for the share of changed answers"
     )
-    num_examples: _Number = Field(default=400, description="examples with a term that are looked at, drawn by hash")
-    min_examples: _Number = Field(default=50, description="fewer examples with a term are not judged")
-    alpha: _Alpha = Field(default=0.05, description="chance of a false alarm in any of both by an equal model")
 
     @model_validator(mode="after")
-    def _judged_and_unambiguous(self) -> Fairness:
-        _check_sizes(self.num_examples, self.min_examples)
+    def _unambiguous(self) -> Self:
         terms = [term for group in self.terms for term in group]
         if repeated := sorted({term for term in terms if terms.count(term) > 1}):
             raise ValueError(f"`terms` names {', '.join(repeated)} more than once: which other word is meant?")
@@ -75,10 +84,3 @@ def _swappable(term: str) -> bool:
     sharp s do not."""
     forms = (term, term.capitalize(), term.upper())
     return term.isalpha() and len(set(forms)) == 3 and all(form.lower() == term for form in forms)
-
-
-def _check_sizes(num_examples: int, min_examples: int) -> None:
-    if num_examples < min_examples:
-        raise ValueError(
-            f"`num_examples: {num_examples}` is below `min_examples: {min_examples}`, so nothing would be judged"
-        )

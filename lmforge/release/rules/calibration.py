@@ -13,6 +13,7 @@ from lmforge.evaluation.metrics import Floats
 from lmforge.recipe.release import Calibration, Release
 from lmforge.release.decision import Rule
 from lmforge.release.resampling import lower_bound, resampled, sum_by_group
+from lmforge.release.rules.bounds import unmeasured, within
 
 _MEASURES = ("ece", "brier")
 
@@ -24,7 +25,7 @@ def judge_calibration(examples: pl.DataFrame, policy: Release, seed: int, *, cha
     confidences = examples.select("challenger_confidence", "champion_confidence")
     if not champion or sum(confidences.null_count().row(0)):
         words = "no champion yet" if not champion else "a model gave no probabilities"
-        return [_unjudged(name, limit, words) for name, limit in limits.items()]
+        return [unmeasured(name, "calibration", limit, words) for name, limit in limits.items()]
     features = _features(examples, settings.num_bins)
     found = calibration_errors(features.sum(axis=0))
     units = sum_by_group(features, examples["group"])
@@ -61,16 +62,7 @@ def _features(examples: pl.DataFrame, num_bins: int) -> Floats:
 
 def _rule(name: str, limit: float | None, found: Floats, bound: float, settings: Calibration) -> Rule:
     challenger, champion = (float(one) for one in found)
-    passed = limit is None or bound <= limit
-    words = f"{name} {challenger:.4f}, champion {champion:.4f}; the increase is at least {bound:+.4f} (confidence "
-    words += f"{1 - settings.alpha:.0%}), " + ("no limit is set" if limit is None else f"allowed {limit:+.4f}")
+    words = f"{name} {challenger:.4f}, champion {champion:.4f}; the increase is at least {bound:+.4f} "
+    words += f"(confidence {1 - settings.alpha:.0%})"
     numbers = {"challenger": challenger, "champion": champion, "increase": challenger - champion}
-    return Rule(
-        name=name, group="calibration", passed=passed, judged=limit is not None, observed=bound, limit=limit,
-        words=words, numbers=numbers,
-    )  # fmt: skip
-
-
-def _unjudged(name: str, limit: float | None, why: str) -> Rule:
-    words = f"{name}: not judged, {why}"
-    return Rule(name=name, group="calibration", passed=True, judged=False, observed=None, limit=limit, words=words)
+    return within(name, "calibration", limit, words, bound, numbers)

@@ -14,6 +14,7 @@ from lmforge.recipe.robustness import Fairness
 from lmforge.release.decision import Rule
 from lmforge.release.evidence import Facts
 from lmforge.release.resampling import lower_bound, resampled, sum_by_group
+from lmforge.release.rules.bounds import unjudged, unmeasured, within
 from lmforge.release.rules.robustness import NO_VARIANTS
 from lmforge.release.rules.wording import LESS_IS_BETTER
 from lmforge.release.variants import IDENTITY, pair
@@ -30,12 +31,12 @@ def judge_fairness(facts: Facts, examples: pl.DataFrame, variants: pl.DataFrame 
     policy = facts.policy.fairness
     if policy is None:
         return []
-    alone = facts.champion is None
+    alone, limit = facts.champion is None, policy.max_fairness_gap_increase
     if facts.metric in LESS_IS_BETTER:
-        return [_unmeasured(name, policy, NO_VARIANTS, passed=True) for name in _MEASURES]
+        return [unmeasured(name, "fairness", limit, NO_VARIANTS) for name in _MEASURES]
     if variants is None:
-        why, passed = "no champion yet" if alone else "not measured", alone or policy.max_fairness_gap_increase is None
-        return [_unmeasured(name, policy, why, passed=passed) for name in _MEASURES]
+        why, passed = "no champion yet" if alone else "not measured", alone or limit is None
+        return [unmeasured(name, "fairness", limit, why, passed=passed) for name in _MEASURES]
     rows = pair(variants, IDENTITY, examples)
     features = {name: _features(rows, name) for name in _MEASURES}
     return [_judge(name, facts, policy, rows, found) for name, found in features.items()]
@@ -64,10 +65,10 @@ def _features(rows: pl.DataFrame, name: str) -> Floats | None:
 
 
 def _judge(name: str, facts: Facts, policy: Fairness, rows: pl.DataFrame, features: Floats | None) -> Rule:
-    if features is None:
-        return _unmeasured(name, policy, "a model gave no probabilities", passed=True)
-    if not len(features):
-        return _unmeasured(name, policy, "no example holds an identity term", passed=True)
+    limit = policy.max_fairness_gap_increase
+    if features is None or not len(features):
+        why = "a model gave no probabilities" if features is None else "no example holds an identity term"
+        return unmeasured(name, "fairness", limit, why)
     one, other = (float(gap) for gap in mean_gaps(features.sum(axis=0)))
     numbers = {"num_examples": float(len(rows)), "challenger": one}
     said = f"{name}: {_MEASURES[name]} {_shown(name, one)} when identity terms are swapped"
@@ -75,32 +76,14 @@ def _judge(name: str, facts: Facts, policy: Fairness, rows: pl.DataFrame, featur
         few = f"{len(rows)} examples with a term are fewer than {policy.min_examples}"
         words = f"{said}; not judged, {'no champion yet' if facts.champion is None else few}"
         numbers |= {} if facts.champion is None else {"champion": other}
-        return _rule(name, policy, words, numbers, None, passed=True, judged=False)
+        return unjudged(name, "fairness", limit, words, numbers)
     units = sum_by_group(features, rows["group"])
     drawn = resampled(units, mean_gaps, resamples=facts.policy.resamples, seed=facts.seed)
     bound = lower_bound(drawn[:, 0] - drawn[:, 1], policy.alpha / len(_MEASURES))
-    limit = policy.max_fairness_gap_increase
     words = f"{said}, champion {_shown(name, other)}, on {len(rows)} examples; the increase is at least {bound:+.4f} "
-    words += f"(confidence {1 - policy.alpha:.0%} for both), "
-    words += "no limit is set" if limit is None else f"allowed {limit:+.4f}"
-    passed, numbers = limit is None or bound <= limit, numbers | {"champion": other}
-    return _rule(name, policy, words, numbers, bound, passed=passed, judged=limit is not None)
+    words += f"(confidence {1 - policy.alpha:.0%} for both)"
+    return within(name, "fairness", limit, words, bound, numbers | {"champion": other})
 
 
 def _shown(name: str, gap: float) -> str:
     return f"{gap:.4f}" if name == "probability_gap" else f"{gap:.2%}"
-
-
-def _unmeasured(name: str, policy: Fairness, why: str, *, passed: bool) -> Rule:
-    words = f"{name}: not judged, {why}" if passed else f"{name}: {why}, and the recipe sets a limit: evaluate again"
-    return _rule(name, policy, words, {}, None, passed=passed, judged=not passed)
-
-
-def _rule(
-    name: str, policy: Fairness, words: str, numbers: dict[str, float], bound: float | None, *, passed: bool,
-    judged: bool,
-) -> Rule:  # fmt: skip
-    return Rule(
-        name=name, group="fairness", passed=passed, judged=judged, observed=bound,
-        limit=policy.max_fairness_gap_increase, words=words, numbers=numbers,
-    )  # fmt: skip

@@ -14,6 +14,7 @@ from lmforge.recipe.robustness import Robustness
 from lmforge.release.decision import Rule
 from lmforge.release.evidence import Facts
 from lmforge.release.resampling import lower_bound, resampled, sum_by_group
+from lmforge.release.rules.bounds import unjudged, unmeasured, within
 from lmforge.release.rules.wording import LESS_IS_BETTER
 from lmforge.release.variants import pair
 
@@ -31,7 +32,7 @@ def judge_robustness(facts: Facts, examples: pl.DataFrame, variants: pl.DataFram
     if policy is None:
         return []
     if facts.metric in LESS_IS_BETTER:
-        return [_unmeasured(kind, policy, NO_VARIANTS, passed=True) for kind in policy.kinds]
+        return [unmeasured(kind, "robustness", policy.max_robustness_loss, NO_VARIANTS) for kind in policy.kinds]
     asked = min(policy.num_examples, len(examples))
     return [_judge_kind(kind, facts, policy, examples, variants, asked) for kind in policy.kinds]
 
@@ -47,31 +48,24 @@ def score_losses(sums: Floats) -> Floats:
 def _judge_kind(
     kind: str, facts: Facts, policy: Robustness, examples: pl.DataFrame, variants: pl.DataFrame | None, asked: int
 ) -> Rule:
-    rows = pair(variants, kind, examples)
+    rows, limit = pair(variants, kind, examples), policy.max_robustness_loss
     if len(rows) < asked:
         alone, measured = facts.champion is None, f"{len(rows)} of {asked} noisy examples were answered"
         why = "no champion yet" if alone else measured if len(rows) else "not measured"
-        return _unmeasured(kind, policy, why, passed=alone or policy.max_robustness_loss is None)
+        return unmeasured(kind, "robustness", limit, why, passed=alone or limit is None)
     features = np.concatenate([_features(rows, side) for side in ("challenger", "champion")], axis=1)
     losses = score_losses(features.sum(axis=0))
     numbers = _numbers(features, losses, with_champion=facts.champion is not None)
     if facts.champion is None or len(rows) < policy.min_examples:
         words = f"{kind}: a loss of {losses[0]:.4f} under noise on {len(rows)} examples; not judged, "
         words += "no champion yet" if facts.champion is None else f"fewer than {policy.min_examples} examples"
-        return _rule(kind, policy, words, numbers, None, passed=True, judged=False)
+        return unjudged(kind, "robustness", limit, words, numbers)
     units = sum_by_group(features, rows["group"])
     drawn = resampled(units, score_losses, resamples=facts.policy.resamples, seed=facts.seed)
     bound = lower_bound(drawn[:, 0] - drawn[:, 1], policy.alpha / len(policy.kinds))
-    return _judged(kind, policy, losses, bound, numbers)
-
-
-def _judged(kind: str, policy: Robustness, losses: Floats, bound: float, numbers: dict[str, float]) -> Rule:
-    limit = policy.max_robustness_loss
     words = f"{kind}: a loss of {losses[0]:.4f} under noise, champion {losses[1]:.4f}; the increase is at least "
-    words += f"{bound:+.4f} (confidence {1 - policy.alpha:.0%} for all {len(policy.kinds)} kinds), "
-    words += "no limit is set" if limit is None else f"allowed {limit:+.4f}"
-    passed = limit is None or bound <= limit
-    return _rule(kind, policy, words, numbers, bound, passed=passed, judged=limit is not None)
+    words += f"{bound:+.4f} (confidence {1 - policy.alpha:.0%} for all {len(policy.kinds)} kinds)"
+    return within(kind, "robustness", limit, words, bound, numbers)
 
 
 def _features(rows: pl.DataFrame, side: str) -> Floats:
@@ -88,18 +82,3 @@ def _numbers(features: Floats, losses: Floats, *, with_champion: bool) -> dict[s
         scale = weight or 1.0
         found |= {f"{side}_plain": plain / scale, f"{side}_noisy": noisy / scale, side: float(losses[at])}
     return {name: float(value) for name, value in found.items()}
-
-
-def _unmeasured(kind: str, policy: Robustness, why: str, *, passed: bool) -> Rule:
-    words = f"{kind}: not judged, {why}" if passed else f"{kind}: {why}, and the recipe sets a limit: evaluate again"
-    return _rule(kind, policy, words, {}, None, passed=passed, judged=not passed)
-
-
-def _rule(
-    kind: str, policy: Robustness, words: str, numbers: dict[str, float], bound: float | None, *, passed: bool,
-    judged: bool,
-) -> Rule:  # fmt: skip
-    return Rule(
-        name=kind, group="robustness", passed=passed, judged=judged, observed=bound, limit=policy.max_robustness_loss,
-        words=words, numbers=numbers,
-    )  # fmt: skip
