@@ -25,7 +25,7 @@ from tasks import registry
 from tasks.ledgers import check_ledger, read_ledger
 from tasks.promotion import INTENT_TAG, recover
 from tests.instrument import make_evidence
-from tests.registries import NAME, act, add_version, copied, home_at, judge, promote, roll_back, whole
+from tests.registries import NAME, act, copied, promote, roll_back, whole, with_champion
 
 SEAL = "bundle.json"
 Damage = Callable[[Path], None]
@@ -55,17 +55,11 @@ def tampering(num_draws: int) -> Iterator[Count]:
 def kills() -> Iterator[Count]:
     """At how many points of a promotion and of a rollback `kill -9` leaves the old or the new version in production."""
     with tempfile.TemporaryDirectory(prefix="gate-kills-") as scratch:
-        served = home_at(Path(scratch) / "served")
-        served.path.mkdir()
-        for _ in range(2):
-            add_version(served)
-        judge(served, "1", against=None)
-        promote(served, "1")
-        judge(served, "2", against="1")
-        replaced = copied(served, Path(scratch) / "replaced")
+        home = with_champion(Path(scratch) / "served")
+        replaced = copied(home, Path(scratch) / "replaced")
         promote(replaced, "2")
         for what, start, action, version in (
-            ("promotion", served, promote, "2"),
+            ("promotion", home, promote, "2"),
             ("rollback", replaced, roll_back, "1"),
         ):
             directory = Path(scratch) / what

@@ -1,7 +1,7 @@
 """Settings with which the same computation on the same machine gives the same bits.
 
-Without its mode for that, Intel's matrix library promises equal results only of a good day: schedules of threads and
-sizes of caches, as the process finds them, decide the order of its sums.
+Intel's matrix library does not promise that by itself: how threads share the work, and the sizes of caches that it
+finds, may decide the order of its sums.
 """
 
 from __future__ import annotations

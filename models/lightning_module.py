@@ -89,8 +89,7 @@ class LanguageModule(pl.LightningModule):
         return split(batch, self.micro_batch_size or len(batch["input_ids"]))
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer) -> None:
-        # Lightning calls it after training_step, which has made gradients when the batch goes in parts.
-        """Done before the step."""
+        """Nothing: Lightning calls it after training_step, which has made gradients when the batch goes in parts."""
 
     def configure_gradient_clipping(
         self,

@@ -27,6 +27,9 @@ DECISION_TAG, AGAINST_TAG, GATE_TAG, RUN_TAG = (
     "lmforge.decision", "lmforge.judged_against", "lmforge.gate", "lmforge.gate_run"
 )  # fmt: skip
 
+# Why there is no verdict on a version: no number compares it with the champion.
+REFUSED_TAG = "lmforge.refused"
+
 
 class StoredVerdict(NamedTuple):
     """A decision with what it is bound to: the champion it was made against and the hash of the version's files."""
@@ -88,6 +91,8 @@ def stored_verdict(home: Home, name: str, version: str) -> StoredVerdict:
 
     tags: dict[str, str] = tracking.client(home).get_model_version(name, version).tags
     judged, again = f"{name} version {version}", "judge it again: lmforge run RECIPE"
+    if REFUSED_TAG in tags and DECISION_TAG not in tags:
+        raise RefusedError(f"{judged} was refused: {tags[REFUSED_TAG]}")
     if DECISION_TAG not in tags or GATE_TAG not in tags or RUN_TAG not in tags:
         raise RefusedError(f"{judged} has no evidence: no gate has judged it; run its recipe: lmforge run RECIPE")
     try:

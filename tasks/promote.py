@@ -16,7 +16,7 @@ from lmforge.release.notice import Notice
 from lmforge.release.states import State
 from tasks import registry, tracking
 from tasks.context import Run
-from tasks.gate_verdicts import StoredVerdict, store_verdict, stored_verdict
+from tasks.gate_verdicts import REFUSED_TAG, StoredVerdict, store_verdict, stored_verdict
 from tasks.judging import gather_evidence
 from tasks.judging_language import gather_language_evidence
 from tasks.notifying import notify
@@ -25,9 +25,6 @@ from tasks.register import Registered
 
 if TYPE_CHECKING:
     from lmforge.release.evidence import Evidence
-
-# Why there is no verdict on a version: no number compares it with the champion.
-REFUSED_TAG = "lmforge.refused"
 
 
 @prefect_task(name="promote-model", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=2)

@@ -84,6 +84,18 @@ def promote(home: Home, version: str) -> None:
     move_champion(home, stored_verdict(home, NAME, version).change("better"), whole)
 
 
+def with_champion(path: Path, num_versions: int = 2) -> Home:
+    """A new home with so many versions: 1 in production, 2 judged against it, the others as they were registered."""
+    home = home_at(path)
+    home.path.mkdir()
+    for _ in range(num_versions):
+        add_version(home)
+    judge(home, "1", against=None)
+    promote(home, "1")
+    judge(home, "2", against="1")
+    return home
+
+
 def roll_back(home: Home, version: str) -> None:
     move_champion(home, Change(model=NAME, version=version, kind="rollback", why="worse"), whole)
 

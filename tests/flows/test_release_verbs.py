@@ -10,20 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.registries import NAME, add_version, home_at, judge, promote
+from tests.registries import NAME, with_champion
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """Version 1 in production; version 2 was judged good, but its files are no model."""
-    home = home_at(tmp_path_factory.mktemp("verbs") / ".lmforge")
-    home.path.mkdir()
-    for _ in range(3):
-        add_version(home)
-    judge(home, "1", against=None)
-    promote(home, "1")
-    judge(home, "2", against="1")
-    return home
+    return with_champion(tmp_path_factory.mktemp("verbs") / ".lmforge", num_versions=3)
 
 
 def lmforge(home, *arguments):

@@ -1,15 +1,11 @@
 """A person's answer for real: the nightly run leaves versions that need one, and runs wait for it, paused."""
 
-import json
-import os
-import socket
-import subprocess
-import sys
 import time
 
 import pytest
 
 from tasks import registry, tracking
+from tests.command import answered, free_port
 from tests.registries import NAME, POLICY, add_version, home_at, judge
 from tests.tiny import make_project
 
@@ -49,19 +45,7 @@ def prefect(home):
 
 
 def lmforge(home, *arguments):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_", "LMFORGE_"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", *arguments, "--json"],
-        cwd=home.project, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return str(one.getsockname()[1])
+    return answered(home.project, *arguments)
 
 
 def start(prefect, deployment, **parameters):

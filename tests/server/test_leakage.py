@@ -5,13 +5,10 @@ mailing list do; no stage removes those, because the two texts are no near dupli
 """
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from tests.command import started
 from tests.tiny import make_project
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
@@ -46,14 +43,9 @@ def leaked(tmp_path_factory):
     files = "train: data/train.jsonl, validation: data/validation.jsonl, test: data/test.jsonl"
     text = recipe.read_text().replace("      {path: data/descriptions.jsonl,", f"      {{{files},")
     recipe.write_text(text.replace("max_steps: 12", "max_steps: 6"))
-    ours = ("PREFECT_", "MLFLOW_", "LMFORGE_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
     def lmforge(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-m", "flows.cli", *arguments, "--json"],
-            cwd=project, env=environment | {"PYTHONPATH": str(Path.cwd())}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = started(project, *arguments, "--json")
         assert done.stdout, done.stderr
         return done.returncode, json.loads(done.stdout)
 

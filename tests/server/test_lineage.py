@@ -1,13 +1,11 @@
 """A whole run is traced to its source file, made again to the last byte, and a changed byte of its input is named."""
 
 import json
-import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from tests.command import started
 from tests.tiny import make_project
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(540)]
@@ -24,14 +22,9 @@ def lmforge(tmp_path_factory):
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
     for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-q", "-m", "first"]):
         subprocess.run(["git", *command], cwd=project, check=True)
-    ours = ("PREFECT_", "MLFLOW_", "LMFORGE_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
     def call(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-m", "flows.cli", *arguments],
-            cwd=project, env=environment | {"PYTHONPATH": str(Path.cwd())}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = started(project, *arguments)
         return done.returncode, done.stdout, done.stderr
 
     call.project = project

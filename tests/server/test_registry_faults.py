@@ -23,7 +23,7 @@ from lmforge.release.ledger import Entry, first_break
 from tasks.ledgers import check_ledger
 from tasks.promotion import INTENT_TAG, recover
 from tasks.reaching import OutagesTold
-from tests.registries import NAME, add_version, copied, home_at, judge, promote, roll_back, whole
+from tests.registries import NAME, copied, home_at, promote, roll_back, whole, with_champion
 from tests.servers import Proxy, Server
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(400)]
@@ -98,14 +98,7 @@ class Registry:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """Version 1 in production; 2 judged against it."""
-    home = home_at(tmp_path_factory.mktemp("served") / "home")
-    home.path.mkdir()
-    for _ in range(2):
-        add_version(home)
-    judge(home, "1", against=None)
-    promote(home, "1")
-    judge(home, "2", against="1")
-    return home.path
+    return with_champion(tmp_path_factory.mktemp("served") / "home").path
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,5 @@
 """A schedule for real: services come up, the server plans the nights, the worker runs the deployed pipeline."""
 
-import json
-import os
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +7,7 @@ import time
 import pytest
 
 from lmforge.services.asking import PrefectApi
+from tests.command import answered, clean_environment, free_port
 from tests.tiny import make_project
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(540)]
@@ -23,32 +21,12 @@ def project(tmp_path_factory):
     return directory
 
 
-def environment():
-    ours = ("PREFECT_", "MLFLOW_", "LMFORGE_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-
-
-def lmforge(project, *arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", *arguments, "--json"],
-        cwd=project, env=environment(), capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return str(one.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def api(project):
-    lmforge(project, "up", "--prefect-port", free_port(), "--mlflow-port", free_port())
-    services = {one["name"]: one for one in lmforge(project, "status")["services"]}
+    answered(project, "up", "--prefect-port", free_port(), "--mlflow-port", free_port())
+    services = {one["name"]: one for one in answered(project, "status")["services"]}
     yield services["prefect"]["url"] + "/api"
-    lmforge(project, "down")
+    answered(project, "down")
 
 
 def wait_for(ask):
@@ -77,7 +55,7 @@ def test_worker_finishes_a_triggered_run_and_the_version_appears(project, api):
     trigger = ["deployment", "run", "pipeline/nightly", "--param", "recipe=recipes/tiny.yaml"]
     subprocess.run(
         [sys.executable, "-m", "prefect", *trigger],
-        cwd=project, env=environment() | {"PREFECT_API_URL": api}, check=True, capture_output=True,
+        cwd=project, env=clean_environment(PREFECT_API_URL=api), check=True, capture_output=True,
     )  # fmt: skip
 
     def ended():
@@ -87,11 +65,11 @@ def test_worker_finishes_a_triggered_run_and_the_version_appears(project, api):
 
     runs = wait_for(ended)
     assert runs and [run["state_name"] for run in runs] == ["Completed"], runs
-    (listed,) = lmforge(project, "runs")["runs"]
+    (listed,) = answered(project, "runs")["runs"]
     assert listed["status"] == "finished"
     (task,) = listed["tasks"]
     assert (task["registered_model"], str(task["version"])) == ("tiny-section", "1")
-    answer = lmforge(project, "predict", "tiny-section/1", "A small game of cards")
+    answer = answered(project, "predict", "tiny-section/1", "A small game of cards")
     assert answer["predictions"][0]["label"] in ("games", "net", "science", "sound")
     with PrefectApi(api) as server:
         states = {task["name"].rsplit("-", 1)[0]: task["state_name"] for task in server.query("task_runs", {})}
@@ -100,7 +78,7 @@ def test_worker_finishes_a_triggered_run_and_the_version_appears(project, api):
 
 
 def test_run_from_the_command_line_reports_to_the_same_server_and_reuses(project, api):
-    document = lmforge(project, "run", "recipes/tiny.yaml")
+    document = answered(project, "run", "recipes/tiny.yaml")
     assert document["status"] == "finished"
     assert all(stage["cached"] for stage in document["stages"])
     with PrefectApi(api) as server:

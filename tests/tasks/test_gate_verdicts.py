@@ -9,7 +9,7 @@ import pytest
 
 from lmforge.errors import RefusedError
 from tasks import registry, tracking
-from tasks.gate_verdicts import DECISION_TAG, GATE_TAG, PLACE, RUN_TAG, stored_verdict
+from tasks.gate_verdicts import DECISION_TAG, GATE_TAG, PLACE, REFUSED_TAG, RUN_TAG, stored_verdict
 from tests.registries import NAME, add_version, home_at, judge
 
 
@@ -34,6 +34,14 @@ def test_a_verdict_is_found_as_it_was_stored(home, version, value, against):
     assert found.decision.promote is (value == 0.8)
     change = found.change("because")
     assert (change.version, change.expected, change.gate, change.files) == (version, against, found.gate, found.files)
+
+
+def test_a_version_that_nothing_compares_is_refused_with_the_reason(home, version):
+    registry.tag_version(home, NAME, version, {REFUSED_TAG: "their tokenizers differ"})
+    with pytest.raises(RefusedError, match=f"reviews version {version} was refused: their tokenizers differ"):
+        stored_verdict(home, NAME, version)
+    judge(home, version, against=None)
+    assert stored_verdict(home, NAME, version).decision.promote
 
 
 def test_without_evidence_it_is_refused(home, version):

@@ -21,9 +21,9 @@ from lmforge.training.objectives import special_ids
 from models.architectures import build_config, language_model
 from tasks import registry, tracking
 from tasks.context import Run
-from tasks.gate_verdicts import stored_verdict
+from tasks.gate_verdicts import REFUSED_TAG, stored_verdict
 from tasks.lineage import lineage_of
-from tasks.promote import REFUSED_TAG, promote_base
+from tasks.promote import promote_base
 from tasks.registering_base import register_base
 from tasks.starting import resolve
 from tests.registries import home_at

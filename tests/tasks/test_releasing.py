@@ -12,19 +12,13 @@ from tasks import registry, tracking
 from tasks.gate_verdicts import RUN_TAG
 from tasks.promotion import INTENT_TAG
 from tasks.releasing import promote_version, roll_back, tell_history
-from tests.registries import NAME, act, add_version, copied, home_at, judge, promote, whole
+from tests.registries import NAME, act, copied, judge, promote, whole, with_champion
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
     """Version 1 in production, 2 judged against it and challenger, 3 not good enough, 4 without evidence."""
-    home = home_at(tmp_path_factory.mktemp("releasing") / "home")
-    home.path.mkdir()
-    for _ in range(4):
-        add_version(home)
-    judge(home, "1", against=None)
-    promote(home, "1")
-    judge(home, "2", against="1")
+    home = with_champion(tmp_path_factory.mktemp("releasing") / "home", num_versions=4)
     judge(home, "3", against="1", value=0.1)
     registry.set_alias(home, NAME, registry.CHALLENGER, "2")
     return home

@@ -44,7 +44,7 @@ def tokenizers(tmp_path_factory, descriptions):
 )
 def test_what_means_the_same_is_compared(tokenizers, documents, first, second, objectives):
     pair = [Contender("m/1", what, tokenizers[name]) for what, name in zip(objectives, (first, second), strict=True)]
-    require_comparable(*pair, documents)
+    assert require_comparable(*pair, documents) is None
 
 
 @pytest.mark.parametrize(
