@@ -21,7 +21,7 @@ from lmforge.reporting.comparison import HEAD, SHORT_RUN, compare, flatten, task
 from lmforge.services.record import mlflow_address
 from lmforge.wording import listed, nearest, shown
 from tasks import registry, tracking
-from tasks.context import JOURNAL, SUMMARY
+from tasks.context import BASE_REPORT, JOURNAL, SUMMARY
 from tasks.pairing import is_stored, pair_task
 from tasks.versions import named_version, version_facts
 
@@ -49,6 +49,8 @@ def list_runs(home: Home, recipe: str | None = None, limit: int = 20) -> list[di
         facts = _facts(home, run)
         tasks = [task_row(document, _aliases(home, document)) for document in facts["tasks"]]
         more = {"overrides": run.data.tags.get("lmforge.overrides"), "language": facts["language"], "tasks": tasks}
+        if base := facts["base"]:
+            more["base"] = base | {"aliases": _aliases(home, base)}
         rows.append({key: facts[key] for key in HEAD} | more)
     return rows
 
@@ -94,15 +96,20 @@ def _run_behind(name: str, version: ModelVersion | None, known: Mapping[str, Mlf
 def _whole_facts(home: Home, run: MlflowRun, version: ModelVersion | None) -> dict[str, Any]:
     """The facts of a run with those of the versions that it registered; of a version, with its own task alone."""
     facts = _facts(home, run)
-    for document in facts["tasks"]:
+    for document in [*facts["tasks"], *filter(None, [facts["base"]])]:
         document["facts"] = version_facts(home, document["registered_model"], str(document["version"]))
     if version is None:
         return facts
     number = str(version.version)
-    tasks = [one for one in facts["tasks"] if (one["registered_model"], str(one["version"])) == (version.name, number)]
+
+    def is_own(one: Mapping[str, Any]) -> bool:
+        return (one["registered_model"], str(one["version"])) == (version.name, number)
+
+    tasks = [one for one in facts["tasks"] if is_own(one)]
+    base = facts["base"] if facts["base"] and is_own(facts["base"]) else None
     others = {one["task"] for one in facts["tasks"]} - {one["task"] for one in tasks}
     own = {name: print for name, print in facts["stages"].items() if name.partition("-")[2] not in others}
-    return facts | {"version": f"{version.name}/{number}", "tasks": tasks, "stages": own}
+    return facts | {"version": f"{version.name}/{number}", "tasks": tasks, "base": base, "stages": own}
 
 
 def find_run(home: Home, name: str) -> tuple[str, str]:
@@ -186,6 +193,7 @@ def _facts(home: Home, run: MlflowRun) -> dict[str, Any]:
         "stages": _between(tags, "stage.", ".fingerprint"),
         "timings": _between(run.data.metrics, "seconds/", ""),
         "tasks": summary["tasks"],
+        "base": summary.get("base"),
         "language": _language(artifacts),
         "artifacts": artifacts,
     }
@@ -200,7 +208,13 @@ def _summary(home: Home, run_id: str) -> dict[str, Any]:
     journal = directory / JOURNAL
     lines = journal.read_text(encoding="utf-8").splitlines(keepends=True) if journal.is_file() else []
     # A run that was killed may have left half a line.
-    return {"stages": [json.loads(line) for line in lines if line.endswith("\n")], "tasks": tasks}
+    stages = [json.loads(line) for line in lines if line.endswith("\n")]
+    base = directory / BASE_REPORT
+    return {
+        "stages": stages,
+        "tasks": tasks,
+        "base": json.loads(base.read_text(encoding="utf-8")) if base.is_file() else None,
+    }
 
 
 def _artifact(record: Mapping[str, Any]) -> Artifact:

@@ -145,5 +145,7 @@ def _known(home: Home, given: str) -> str:
     if not known:
         return "no model is registered yet: run a recipe first"
     name = given.split("@")[0].split("/")[0]
-    close = None if name in known else nearest(name, known)
+    if name in known:
+        return f"{name} has the versions {listed([str(one.version) for one in versions(home, name)])}"
+    close = nearest(name, known)
     return f"{f'did you mean {close}? ' if close else ''}registered models: {listed(known)}"

@@ -43,7 +43,7 @@ def run(
     parse_workers(os.environ.get(TASK_RUNNER) or "serial")
     load_recipe(recipe, overrides or ())  # a wrong recipe is told before any server starts
     document = _walk(home, recipe_in_project(home, recipe), overrides or [], verbose)
-    emit(document, json, lambda: print_summary(document, home))
+    emit(document, json, lambda: print_summary(document, home, overrides=overrides or ()))
 
 
 def _walk(home: Home, recipe: str, overrides: list[str], verbose: bool) -> dict[str, Any]:

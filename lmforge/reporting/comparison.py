@@ -1,9 +1,9 @@
 """Runs beside each other: what differs between them as data, and both verbs' output as text of at most 80 columns.
 
 A run comes in as plain facts: `run_id`, `recipe` (its name), `started` (ISO 8601), `seconds`, `status`, `code`,
-`parameters`, `environment`, `stages` (name to fingerprint), `timings` (name to seconds), `language` and `tasks` (the
-documents that a run leaves for each task, with `facts` on the version that was registered). A version is such a run
-with `version`, its name. Metrics are named as in MLflow, so that they are found there again.
+`parameters`, `environment`, `stages` (name to fingerprint), `timings` (name to seconds), `language`, `tasks` and `base`
+(the documents that a run leaves for each task and for a base model, with `facts` on the version that was registered). A
+version is such a run with `version`, its name. Metrics are named as in MLflow, so that they are found there again.
 """
 
 from __future__ import annotations
@@ -109,6 +109,8 @@ def _sections(run: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         "stages": run["stages"],
         "language": run["language"],
     }
+    if base := run.get("base"):
+        fixed["base model"] = _base_values(base)
     return fixed | {f"task {document['task']}": _task_values(document) for document in run["tasks"]}
 
 
@@ -118,6 +120,15 @@ def _task_values(document: Mapping[str, Any]) -> dict[str, Any]:
     values |= {f"test/{metric}": score for metric, score in document["metrics"].items()}
     for name, scores in document["baselines"].items():
         values |= {f"baseline/{name}/{metric}": score for metric, score in scores.items()}
+    values |= document.get("facts", {})
+    return values
+
+
+def _base_values(document: Mapping[str, Any]) -> dict[str, Any]:
+    values = {"verdict": document.get("verdict"), "num_documents": document["num_documents"]}
+    values["version"] = f"{document['registered_model']} {document['version']}"
+    values[document["metric"]] = document["value"]
+    values |= {f"floor/{name}_{document['metric']}": value for name, value in document["floors"].items()}
     values |= document.get("facts", {})
     return values
 
@@ -139,6 +150,10 @@ def _details(row: Mapping[str, Any]) -> Iterator[str]:
         interval = f"{task['metric']} {task['value']:.3f} ({task['low']:.3f} to {task['high']:.3f})"
         version = f"{task['registered_model']} {task['version']}{aliases}"
         yield from _wrapped(f"  {task['task']}: {interval}, {task['verdict']}, {version}")
+    if base := row.get("base"):
+        aliases = f" ({', '.join(base['aliases'])})" if base["aliases"] else ""
+        version = f"{base['registered_model']} {base['version']}{aliases}"
+        yield from _wrapped(f"  base: {base['metric']} {base['value']:.3f}, {base['verdict']}, {version}")
     if row["language"] and not row["tasks"]:
         yield from _wrapped("  " + ", ".join(f"{name} {value:.3f}" for name, value in row["language"].items()))
 

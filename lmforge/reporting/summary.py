@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -18,8 +19,10 @@ from lmforge.services.record import mlflow_address
 NUMBERS = ("read", "kept", "repaired", "quarantined")
 
 
-def print_summary(document: Mapping[str, Any], home: Home, console: Console | None = None) -> None:
-    """Print the summary of a run for a newcomer."""
+def print_summary(
+    document: Mapping[str, Any], home: Home, console: Console | None = None, overrides: Sequence[str] = ()
+) -> None:
+    """Print the summary of a run for a newcomer. overrides: what it was given with `--set`."""
     console = console or Console(highlight=False)
     console.print()
     console.print(_stages(document["stages"]))
@@ -31,7 +34,7 @@ def print_summary(document: Mapping[str, Any], home: Home, console: Console | No
         _base(document["base"], console)
     for task in document["tasks"]:
         _task(task, console)
-    _next(document, home, console)
+    _next(document, home, console, overrides)
 
 
 def _stages(stages: list[Mapping[str, Any]]) -> Table:
@@ -109,14 +112,14 @@ def _registered(model: Mapping[str, Any], console: Console) -> None:
         console.print(f"  {model['next']}", soft_wrap=True)
 
 
-def _next(document: Mapping[str, Any], home: Home, console: Console) -> None:
-    recipe = document["recipe"]
+def _next(document: Mapping[str, Any], home: Home, console: Console, overrides: Sequence[str]) -> None:
+    again = shlex.join(["lmforge", "run", document["recipe"], *(part for one in overrides for part in ("--set", one))])
     console.print("\nTry next", style="bold")
-    steps = [(f"lmforge run {recipe}", "the same again: every stage is reused")]
+    steps = [(again, "the same again: every stage is reused")]
     for task in document["tasks"][:1]:
         steps.append((f'lmforge predict {task["registered_model"]} "some text"', "ask the champion"))
         change = f"--set tasks.{task['task']}.finetuning.learning_rate={task['learning_rate'] / 2:g}"
-        steps.append((f"lmforge run {recipe} {change}", "a second version, judged against the champion"))
+        steps.append((f"{again} {change}", "a second version, judged against the champion"))
     steps.append(("lmforge compare latest~1 latest", "what differs between two runs"))
     steps.append(("lmforge up", "the Prefect and MLflow pages, and the nightly schedule"))
     for command, why in steps:

@@ -16,6 +16,7 @@ from lmforge.reporting.comparison import render_comparison, render_runs
 from lmforge.services.record import ServiceRecord, write_records
 from tasks import tracking
 from tasks.comparing import _resolve, compare_runs, list_runs
+from tasks.context import BASE_REPORT
 
 
 def test_runs_are_listed_newest_first_without_nested_ones(history, runs):
@@ -181,3 +182,20 @@ def test_evidence_that_was_removed_is_said_to_be_gone(history, runs):
     gains = compare_runs(history.home, [runs["worse"], runs["moved"]])["gains"]
     manifest.with_suffix(".away").rename(manifest)
     assert gains == {"section": {"reason": "evidence of a run is no longer in the store"}}
+
+
+def test_a_base_model_is_read_with_its_run(history, runs):
+    document = {
+        "metric": "bits_per_byte", "value": 0.6, "floors": {}, "num_documents": 60, "registered_model": "demo-section",
+        "version": "1", "verdict": "first version", "aliases": [],
+    }  # fmt: skip
+    path = history.home.runs / runs["base"] / BASE_REPORT
+    path.write_text(json.dumps(document))
+    try:
+        found = compare_runs(history.home, [runs["base"], runs["worse"]])["differences"]["base model"]
+        assert (found["verdict"], found["bits_per_byte"]) == (["first version", None], [0.6, None])
+        assert found["state"] == ["registered", None]
+        listed = {one["run_id"]: one for one in list_runs(history.home)}
+        assert listed[runs["base"]]["base"]["registered_model"] == "demo-section"
+    finally:
+        path.unlink()

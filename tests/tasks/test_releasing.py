@@ -162,5 +162,5 @@ def test_a_wrong_name_gets_the_nearest_one(home):
     ):
         with pytest.raises(InputError, match="reveiws: no model of this name is registered; did you mean reviews"):
             ask()
-    with pytest.raises(InputError, match=r"reviews/99: .*registered models: reviews"):
+    with pytest.raises(InputError, match=r"reviews/99: .*reviews has the versions 4, 3, 2, 1"):
         promote_version(home, f"{NAME}/99")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lmforge.reporting.comparison import compare, render_comparison
-from tests.lmforge.reporting.test_comparison import SECOND_ID, facts
+from lmforge.reporting.comparison import compare, render_comparison, render_runs
+from tests.lmforge.reporting.test_comparison import SECOND_ID, facts, row
 
 
 def loss(name, change, worse=False, judged=True):
@@ -41,3 +41,27 @@ def test_versions_go_by_their_names():
     assert lines[1] == "run                          3f2a9c1b                 7b11ee02"
     mixed = render_comparison(compare([facts(version="reviews/1"), facts(SECOND_ID)])).splitlines()
     assert mixed[0] == "version                      reviews/1                7b11ee02"
+
+
+def base(version, value, **changes):
+    document = {
+        "metric": "bits_per_byte", "value": value, "floors": {"5-gram": 0.7}, "num_documents": 60,
+        "registered_model": "places-base", "version": version, "verdict": "first version", "aliases": ["champion"],
+    }  # fmt: skip
+    return document | changes
+
+
+def test_base_models_are_compared_with_what_their_gate_said():
+    second = base("2", 0.5, verdict="improved", facts={"gate/gain_over_champion": 0.1})
+    text = render_comparison(compare([facts(base=base("1", 0.6)), facts(SECOND_ID, base=second)]))
+    lines = text.split("base model\n")[1].splitlines()
+    assert [line.split(maxsplit=1)[0] for line in lines[:4]] == [
+        "verdict", "version", "bits_per_byte", "gate/gain_over_champion",
+    ]  # fmt: skip
+    assert "floor" not in text, "floors are the same"
+    assert lines[2].split() == ["bits_per_byte", "0.6", "0.5"]
+
+
+def test_the_list_of_runs_names_a_base_model():
+    lines = render_runs([row(tasks=[], language=None, base=base("1", 0.6))]).splitlines()
+    assert lines[-1] == "  base: bits_per_byte 0.600, first version, places-base 1 (champion)"

@@ -150,3 +150,13 @@ def test_a_version_that_waits_for_a_person_says_how_to_go_on(tmp_path):
     print_summary(DOCUMENT | {"tasks": [task]}, home, Console(file=output, width=80, highlight=False))
     assert f"  improved: gain +0.03\n  {following}\n" in output.getvalue()
     assert results_table(task).endswith(f"\n\nIt {following}")
+
+
+def test_the_same_again_has_what_was_set(tmp_path):
+    output = io.StringIO()
+    home = Home(project=tmp_path, path=tmp_path / ".lmforge")
+    print_summary(DOCUMENT, home, Console(file=output, width=80, highlight=False), ["name=a b", "seed=7"])
+    lines = output.getvalue().splitlines()
+    again = f"lmforge run {DOCUMENT['recipe']} --set 'name=a b' --set seed=7"
+    assert f"  {again}" in lines
+    assert any(line.startswith(f"  {again} --set tasks.section") for line in lines)
