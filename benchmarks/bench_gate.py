@@ -27,6 +27,7 @@ from gate_effects import (
     planted_regressions,
     power_curve,
 )
+from gate_outages import crowds, outages
 
 from lmforge.release.power import power_of
 
@@ -49,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         *planted_regressions(options.draws),
         *tampering(options.draws),
         *kills(),
+        *crowds(),
+        *outages(),
     ]
     formulas = {point.count: point.formula for point in curve}
     failed = sum(not one.passed for one in counts)

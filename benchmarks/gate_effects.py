@@ -16,12 +16,13 @@ from scipy import stats
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lmforge.recipe.release import Slices
-from lmforge.release.comparing import compare
+from lmforge.release.bleu import paired_bootstrap_p_value
+from lmforge.release.comparing import compare, value_of
 from lmforge.release.gate import judge
 from lmforge.release.power import power_of
 from lmforge.release.rules.budgets import judge_budgets
 from lmforge.release.rules.slices import judge_slices
-from tests.instrument import LABELS, make_evidence, make_examples, make_facts, make_latency, make_policy
+from tests.instrument import LABELS, make_evidence, make_examples, make_facts, make_latency, make_policy, translated
 
 # Gains of the power curve and the test set that they are looked for in.
 GAINS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.065, 0.08, 0.1)
@@ -75,6 +76,11 @@ def equal_models(num_draws: int) -> Iterator[Count]:
         )
         rare = ", one label in fifty rare" if data else ""
         yield _at_most(f"equal model promoted, alpha {alpha}", f"{metric}, 300 examples{rare}", num_draws, times, alpha)
+    p_values = [_sacrebleu_p_value(seed) for seed in range(num_draws)]
+    for alpha in (0.05, 0.01):
+        what = f"equal model called better by sacreBLEU's test, alpha {alpha}"
+        times = sum(one <= alpha for one in p_values)
+        yield _at_most(what, "bleu, 300 examples", num_draws, times, alpha)
 
 
 def power_curve(num_draws: int) -> Iterator[Point]:
@@ -124,6 +130,14 @@ def _at_least(what: str, setting: str, draws: int, times: int) -> Count:
 def _declared(gain: float, seed: int) -> bool:
     examples = make_examples(NUM_EXAMPLES, gain, seed, accuracy=CHAMPION, confidence=False)
     return compare(examples, "accuracy", LABELS, make_policy(alpha=POWER_ALPHA), 1).lower_bound > 0
+
+
+def _sacrebleu_p_value(seed: int) -> float:
+    """The p-value where the challenger has a gain, else 1, as the gate reads it."""
+    examples = translated(make_examples(300, seed=seed, confidence=False))
+    challenger, champion = (value_of(examples, "bleu", LABELS, side) for side in ("challenger", "champion"))
+    texts = [examples[name].to_list() for name in ("challenger", "champion", "gold")]
+    return paired_bootstrap_p_value(*texts, 1000) if challenger > champion else 1.0
 
 
 def _failed_slices(seed: int, num_examples: int, policy: Slices | None = None, **planted: float) -> list[str]:

@@ -19,9 +19,9 @@ from lmforge.paths import expand
 from lmforge.recipe.data import Corpus, LabelledData
 from lmforge.recipe.schema import Recipe, Task
 from lmforge.sources.base import SourceBase, source_name
-from lmforge.starting import CONFIG, TOKENIZER, Start
+from lmforge.starting import CONFIG, Start
 
-TRAINING = ("lmforge.training", "models")
+TRAINING = ("lmforge.training", "lmforge.tokenization.roles", "models")
 # Suites share how they measure, so all of them count for each.
 SUITES, PROFILE = "expectations", "lmforge.text.profiling"
 EVALUATION_LIBRARIES = ("torch", "transformers", "scipy", "matplotlib")
@@ -122,7 +122,7 @@ def _language_stages(recipe: Recipe, corpus: Corpus, start: Start | None) -> lis
         Stage(
             "tokenize", "tokens", tokens, {"clean_corpus": "clean"},
             ("lmforge.tokenization", SUITES), ("tokenizers", "transformers"),
-            given={"start:tokenizer": start.directory / TOKENIZER} if start else {},
+            given=start.tokenizer_files() if start else {},
         ),
     ]  # fmt: skip
     pretrain = {"seed": recipe.seed, "model": _dump(recipe.model), "pretraining": _dump(recipe.pretraining)}

@@ -17,6 +17,8 @@ from lmforge.wording import shown
 from models.fitting import DECODERS, ENCODER_DECODERS, ENCODERS, misfit
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
+# What names special tokens beside the tokenizer itself.
+_NAMING = ("tokenizer_config.json", "special_tokens_map.json")
 # What the configurations of transformers call the number of positions that a network knows; T5 has no end of them.
 _POSITIONS = ("max_position_embeddings", "n_positions")
 
@@ -34,6 +36,12 @@ class Start(NamedTuple):
     def files(self) -> dict[str, Path]:
         """The files of the model by role."""
         return {f"start:{path.name}": path for path in _visible(self.directory)}
+
+    def tokenizer_files(self) -> dict[str, Path]:
+        """Those of its files that decide the ids of a text, by role."""
+        named = {f"start:{name}": self.directory / name for name in _NAMING}
+        found = {role: path for role, path in named.items() if path.is_file()}
+        return {"start:tokenizer": self.directory / TOKENIZER} | found
 
     def replayed_files(self) -> dict[str, Path]:
         """The files of the earlier tokens by role; none without them."""

@@ -6,15 +6,21 @@ Layers of one class are compiled once and share the code, so that the wait does 
 from __future__ import annotations
 
 from torch import nn
+from transformers import PreTrainedModel
+
+from models.reading import last_layer
 
 
 def compile_layers(model: nn.Module, *, dynamic: bool) -> int:
-    """Compile the Transformer layers of a network at their first use; return how many there are.
+    """Compile the Transformer layers of a network at their first use; return how many that are.
+
+    One whose output is left out in part (`models/reading.py`) stays as it is: that saves more, and cannot be compiled.
 
     dynamic: whether lengths change from batch to batch. The code is then made for any length at once: made for the
     first length and again for another, it would differ in the last bits between a resumed run and the whole one.
     """
-    layers = _layers(model)
+    partial = [last_layer(network) for network in model.modules() if isinstance(network, PreTrainedModel)]
+    layers = [layer for layer in _layers(model) if layer not in partial]
     for layer in layers:
         layer.compile(dynamic=dynamic)
     return len(layers)

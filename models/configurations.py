@@ -40,7 +40,7 @@ SIZES = {
 
 
 class Special(NamedTuple):
-    """Ids of the special tokens and the vocabulary's size, as the tokenizer has them."""
+    """Ids of the special tokens, -1 for one that the tokenizer lacks, and the vocabulary's size."""
 
     pad: int
     cls: int

@@ -20,6 +20,7 @@ from transformers import PreTrainedModel
 from models.memory import split, split_by_length
 from models.objectives.base import Batch, Objective
 from models.schedules import SCHEDULES
+from models.unpadding import unpads
 
 __all__ = ["SCHEDULES", "LanguageModule", "parameter_groups"]
 
@@ -83,8 +84,8 @@ class LanguageModule(pl.LightningModule):
         return self._noted(self.objective.loss(self.model, last, counts) + done)
 
     def parts(self, batch: Batch) -> list[Batch]:
-        """What of a batch goes through the network at a time."""
-        if self.by_length:
+        """What of a batch goes through the network at a time; one that goes unpadded has nothing to gain by length."""
+        if self.by_length and not unpads(self.model):
             return split_by_length(batch, self.micro_batch_size)
         return split(batch, self.micro_batch_size or len(batch["input_ids"]))
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from models.objectives.base import Batch
+from models.packing import Batch
 
 # What a pass costs beside its tokens, in tokens of a small network on a CPU.
 _PASS_TOKENS = 100.0
@@ -40,7 +40,7 @@ def split_by_length(batch: Batch, size: int | None = None) -> list[Batch]:
     order = torch.argsort(lengths, stable=True)
     num_rows, longest = batch["attention_mask"].shape
     parts = []
-    for start, stop in _cuts(lengths[order].numpy(force=True), size or num_rows):
+    for start, stop in cuts(lengths[order].numpy(force=True), _PASS_TOKENS, size):
         rows, length = order[start:stop], int(lengths[order[stop - 1]])
         own = {
             name: tensor[rows] if tensor.ndim and len(tensor) == num_rows else tensor for name, tensor in batch.items()
@@ -51,19 +51,22 @@ def split_by_length(batch: Batch, size: int | None = None) -> list[Batch]:
     return parts
 
 
-def _cuts(lengths: np.ndarray, size: int) -> list[tuple[int, int]]:
-    """Where to cut rows of ascending length so that passes and tokens, padding included, cost the least together."""
-    costs, begins = [0.0], [0]
-    for stop in range(1, len(lengths) + 1):
-        starts = np.arange(max(0, stop - size), stop)
-        each = np.array(costs)[starts] + (stop - starts) * float(lengths[stop - 1]) + _PASS_TOKENS
-        costs.append(float(each.min()))
+def cuts(costs: np.ndarray, overhead: float, size: int | None = None) -> list[tuple[int, int]]:
+    """Where to cut rows of ascending costs, so that all parts together cost the least: (start, stop) of each, in order.
+
+    Each row of a part costs what its last one does, and each part `overhead` beside. size: rows of a part at most.
+    """
+    sums, begins = [0.0], [0]
+    for stop in range(1, len(costs) + 1):
+        starts = np.arange(max(0, stop - (size or stop)), stop)
+        each = np.array(sums)[starts] + (stop - starts) * float(costs[stop - 1]) + overhead
+        sums.append(float(each.min()))
         begins.append(int(starts[each.argmin()]))
-    cuts, stop = [], len(lengths)
+    found, stop = [], len(costs)
     while stop:
-        cuts.append((begins[stop], stop))
+        found.append((begins[stop], stop))
         stop = begins[stop]
-    return cuts[::-1]
+    return found[::-1]
 
 
 def recompute_activations(model: PreTrainedModel) -> None:

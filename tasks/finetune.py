@@ -10,8 +10,10 @@ from prefect.client.schemas.objects import State
 from lmforge.artifacts import Artifact
 from lmforge.artifacts.store import Outcome
 from lmforge.recipe.schema import Task
+from lmforge.tokenization.adopting import AdoptedTokenizerUnit
 from lmforge.training.spec import TrainingSpec
 from tasks.context import Run
+from tasks.sharding import sharded
 from tasks.stage import make, stage_task
 from tasks.training import num_threads, train
 
@@ -22,7 +24,8 @@ def finetune_model(run: Run, task: Task, labelled: Artifact, base: Artifact | No
     start = base.path / "model" if base else _given(run)
 
     def build(out: Path) -> Outcome:
-        return _finetune(run, task, f"finetune-{task.name}", labelled, out, tokenizer=start, start=start)
+        tokenizer = start if base else _adopted(run, start, task.finetuning.max_seq_length)
+        return _finetune(run, task, f"finetune-{task.name}", labelled, out, tokenizer=tokenizer, start=start)
 
     inputs = {f"label-{task.name}": labelled} | ({"pretrain": base} if base else {})
     return make(run, f"finetune-{task.name}", inputs, build)
@@ -62,6 +65,12 @@ def _finetune(
     )
     facts = train(run, spec, "finetune" if start else "scratch", {f"{task.name} examples": labelled})
     return Outcome(facts=facts)
+
+
+def _adopted(run: Run, start: Path, max_seq_length: int) -> Path:
+    """The tokenizer of a start as `tokenize` would leave it: a given one names and neutralises no special token."""
+    with sharded(run) as workshop:
+        return workshop.make([AdoptedTokenizerUnit(start, max_seq_length)])[0].path
 
 
 def _given(run: Run) -> Path:

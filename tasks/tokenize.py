@@ -22,10 +22,10 @@ def tokenize_corpus(run: Run, clean: Artifact) -> State[Artifact]:
         from lmforge.tokenization.corpus import tokenize
         from tasks.gating import gate
 
-        length = run.recipe.pretraining.max_seq_length
+        length, objectives = run.recipe.pretraining.max_seq_length, run.recipe.pretraining.objectives
         with sharded(run) as workshop:
             start = run.start.directory if run.start else None
-            counts, facts = tokenize(clean.path, out, run.recipe.tokenizer, length, workshop, start)
+            counts, facts = tokenize(clean.path, out, run.recipe.tokenizer, length, workshop, start, objectives)
         thresholds = run.recipe.expectations.tokenized_corpus.model_dump()
         if run.start:
             # How much of a vocabulary that was learned elsewhere occurs here is nobody's promise.

@@ -64,6 +64,16 @@ def make_examples(
     )
 
 
+def translated(examples):
+    """The labels become sentences of ten words; an answer that is wrong has two wrong words."""
+    right, wrong = ("a b c d e f g h i j", "a b c d e x y h i j")
+    sides = {
+        side: pl.when(pl.col(side) == pl.col("gold")).then(pl.lit(right)).otherwise(pl.lit(wrong))
+        for side in ("challenger", "champion")
+    }
+    return examples.with_columns(**sides).with_columns(gold=pl.lit(right))
+
+
 def make_latency(ratio=1.0, num_pairs=60, noise=0.2, seed=0):
     generator = np.random.default_rng(seed)
     seconds = 0.01 * np.exp(generator.normal(scale=noise, size=(num_pairs, 2)))

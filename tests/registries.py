@@ -8,6 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from lmforge.errors import IntegrityError, RefusedError
@@ -17,6 +18,7 @@ from lmforge.release.evidence import Evidence, Facts, SelfTest, Subject
 from lmforge.release.examples import Answers, examples_frame
 from tasks import registry, tracking
 from tasks.gate_verdicts import StoredVerdict, store_verdict, stored_verdict
+from tasks.ledgers import read_ledger
 from tasks.promotion import Change, files_hash, move_champion
 from tasks.turns import create_version
 
@@ -108,6 +110,31 @@ def promote_until_done(home: Home, version: str) -> None:
             return promote(home, version)
         except RefusedError:
             continue
+
+
+def register_at_once(home: Home, number: int) -> list[str]:
+    """As many processes register a version each; the versions that there are then, oldest first."""
+    processes = [act(_register, home, str(one)) for one in range(number)]
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * number
+    return sorted((str(one.version) for one in registry.versions(home, NAME)), key=int)
+
+
+def promote_at_once(home: Home, versions: Sequence[str]) -> list[tuple[str | None, str]]:
+    """A process a version promotes it; what the ledger then says of all moves, each from a version to a version."""
+    processes = [act(promote_until_done, home, one) for one in versions]
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * len(versions)
+    return [(entry.from_version, entry.to_version) for entry in read_ledger(home, NAME)]
+
+
+def _register(home: Home, name: str) -> None:
+    directory = home.path / name / "model"
+    directory.mkdir(parents=True)
+    (directory / "model.safetensors").write_text("weights")
+    create_version(home, NAME, directory.parent.as_uri(), "tiny", tags={registry.STATE_TAG: "registered"})
 
 
 def act(action, home: Home, *arguments, **environment: str) -> multiprocessing.Process:

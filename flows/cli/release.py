@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.common import Json, emit
+from flows.cli.common import Json, emit, keeping_imports
 from lmforge.home import Home
 
 Candidate = Annotated[
@@ -33,9 +33,12 @@ def promote(model: Candidate, dry_run: DryRun = False, json: Json = False) -> No
     Put a version into production if the gate's stored verdict on it holds. Exit code 3: it does not.
     """
     from lmforge.reporting.history import render_promotion
-    from tasks.releasing import promote_version
 
-    document = promote_version(Home.find().prepare(), model, dry_run)
+    home = Home.find().prepare()
+    with keeping_imports():
+        from tasks.releasing import promote_version
+
+        document = promote_version(home, model, dry_run)
     emit(document, json, lambda: print(render_promotion(document)))
 
 
@@ -57,11 +60,11 @@ def rollback(model: ModelName, reason: Reason, to: Version = None, json: Json = 
 
     Put the version before this one back into production, or the one that --to names.
     """
-    from lmforge.reporting.history import render_rollback
     from lmforge.serving.self_test import loading_already
 
     home = Home.find().prepare()
-    with loading_already() as self_test:
+    with loading_already() as self_test, keeping_imports():
+        from lmforge.reporting.history import render_rollback
         from tasks.releasing import roll_back
 
         document = roll_back(home, model, to, reason, self_test)

@@ -25,10 +25,11 @@ from lmforge.evaluation.language_documents import (
 from lmforge.evaluation.ngram import NgramModel
 from lmforge.recipe.optimization import Pretraining
 from lmforge.tokenization.packing import read_blocks
+from lmforge.tokenization.roles import Roles, roles_of
 from lmforge.training.batches import ValidationBatches
-from lmforge.training.objectives import objective_of, special_ids
+from lmforge.training.objectives import objective_of
 from lmforge.training.rows import language_rows
-from models.architectures import Special, load_language_model
+from models.architectures import load_language_model
 from models.objectives import Batch
 from models.objectives.base import perplexity
 from models.objectives.masked_lm import IGNORED
@@ -57,7 +58,7 @@ def evaluate_language_model(
     a predicted token. There is no floor for a network that writes a sequence of its own: counts do not see its input.
     """
     network = load_language_model(settings.objective, model)
-    objective, special = objective_of(settings, model), special_ids(tokens / "tokenizer")
+    objective, roles = objective_of(settings, model), roles_of(tokens / "tokenizer")
     rows = language_rows(settings, tokens / "validation.npy", tokens / "tokenizer")
     batches = list(ValidationBatches(rows, objective, settings.global_batch_size))
     totals: dict[str, float] = {}
@@ -65,8 +66,8 @@ def evaluate_language_model(
         for batch in batches:
             for name, value in objective.sums(network, batch).items():
                 totals[name] = totals.get(name, 0.0) + value
-    counted = NgramModel.fit(read_blocks(tokens / "train.npy"), network.config.vocab_size, special.cls)
-    floors = _floors(counted, batches, settings.objective, special)
+    counted = NgramModel.fit(read_blocks(tokens / "train.npy"), network.config.vocab_size, roles.start)
+    floors = _floors(counted, batches, settings.objective, roles)
     result = {
         "model": objective.metrics(totals),
         "floors": floors,
@@ -94,7 +95,7 @@ def _score_documents(
     metric, num_tokens = metric_of(settings), int(scores["num_tokens"].sum())
     floors: dict[str, float] = {}
     if num_tokens:
-        floors = _floors(counted, scorer.counted(documents), scorer.settings.objective, special_ids(model))
+        floors = _floors(counted, scorer.counted(documents), scorer.settings.objective, roles_of(model))
     if metric == BITS_PER_BYTE:
         num_bytes = int(scores["num_bytes"].sum())
         floors = {name: loss * num_tokens / math.log(2.0) / num_bytes for name, loss in floors.items()}
@@ -114,20 +115,20 @@ def draw_loss(metrics: Path, floors: dict[str, float], figure: Path) -> None:
     loss_figure([row | {"tokens": row["train/tokens"]} for row in rows if "train/tokens" in row], floors, figure)
 
 
-def _floors(counted: NgramModel, batches: list[Batch], objective: str, ids: Special) -> dict[str, float]:
+def _floors(counted: NgramModel, batches: list[Batch], objective: str, roles: Roles) -> dict[str, float]:
     """Nats a token of frequency, of pairs and of the longest n-grams, the shortest first."""
     if objective in WITHOUT_FLOORS:
         return {}
     orders = sorted({1, 2, counted.order})
-    shown = _stack([batch["input_ids"] for batch in batches], ids.pad)
+    shown = _stack([batch["input_ids"] for batch in batches], roles.pad)
     pieces = _stack([batch["segments"] for batch in batches], 0) if "segments" in batches[0] else None
     if objective == "causal_lm":
         return {_name(order): counted.causal_loss(shown, order, pieces) for order in orders}
     labels = _stack([batch["labels"] for batch in batches], IGNORED)
     hidden = labels != IGNORED
-    blocks, special = np.where(hidden, labels, shown), range(max(ids.pad, ids.cls, ids.sep, ids.mask) + 1)
+    blocks, special = np.where(hidden, labels, shown), np.flatnonzero(~roles.ordinary).tolist()
     # Parts of documents are framed as if they were whole: what the counts know of starts and ends misleads there.
-    absent = (ids.pad,) if objective == "masked_lm" else (ids.pad, ids.cls, ids.sep)
+    absent = (roles.pad,) if objective == "masked_lm" else (roles.pad, *roles.prefix, *roles.suffix)
     return {_name(order): counted.masked_loss(blocks, hidden, special, absent, order, pieces) for order in orders}
 
 

@@ -21,7 +21,7 @@ import torch
 from lmforge.recipe.optimization import Pretraining
 from lmforge.text.normalizing import bucket, text_keys
 from lmforge.text.records import scan
-from lmforge.tokenization.tokenizer import load_tokenizer
+from lmforge.tokenization.roles import document_tokenizer
 from lmforge.training.objectives import objective_of
 from lmforge.training.packed_rows import MIN_PIECE_TOKENS
 from models.architectures import load_language_model
@@ -78,7 +78,7 @@ class DocumentScorer:
         """settings: as `measured` gives them. max_length: longest piece in tokens, by default what the model knows."""
         self.settings = settings
         self.network = load_language_model(settings.objective, directory)
-        self.tokenizer = load_tokenizer(directory)
+        self.tokenizer = document_tokenizer(directory)
         self.objective = objective_of(settings, directory)
         own = own_length(directory, settings.max_seq_length)
         self.max_length = own if max_length is None else min(own, max_length)

@@ -88,14 +88,15 @@ def _row(batch: Batch, row: int, tokenizer: Tokenizer, settings: Pretraining) ->
     ids, labels = batch["input_ids"][row], batch["labels"][row]
     writes = _writes(settings)
     target = labels[labels != IGNORED] if writes else None
-    told = [ids if writes else _restored(ids, labels, settings), *([] if target is None else [target])]
+    real = batch["attention_mask"][row] > 0 if "attention_mask" in batch else torch.ones_like(ids, dtype=torch.bool)
+    told = [(ids if writes else _restored(ids, labels, settings))[real], *([] if target is None else [target])]
     texts = [_text(tokenizer, one) for one in told]
     if holds_private(texts):
         return {"row": row, "text": UNSHOWN, "tokens": []}
     note = {"note": _SPOILT} if "spoilt" in batch and int(batch["spoilt"][row]) else {}
     places = list(_places(batch, row, None if writes else labels, tokenizer))
     written = {} if target is None else {"target": presentable([texts[1]], _TEXT_CHARACTERS)[0]}
-    (text,) = presentable([_text(tokenizer, ids)], _TEXT_CHARACTERS)
+    (text,) = presentable([_text(tokenizer, ids[real])], _TEXT_CHARACTERS)
     return {"row": row, "text": text, **written, **note, "tokens": places}
 
 
@@ -128,7 +129,7 @@ def _places(batch: Batch, row: int, labels: Tensor | None, tokenizer: Tokenizer)
 
 
 def _text(tokenizer: Tokenizer, ids: Tensor) -> str:
-    text: str = tokenizer.decode(ids.tolist(), skip_special_tokens=False).replace(" [PAD]", "")
+    text: str = tokenizer.decode(ids.tolist(), skip_special_tokens=False)
     return text
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from tokenizers import Tokenizer as FastTokenizer
 
 from lmforge.artifacts import Artifact, Counts
 from lmforge.errors import InputError
@@ -23,14 +22,13 @@ from lmforge.text.tables import shard_paths
 from lmforge.tokenization.adopting import AdoptedTokenizerUnit
 from lmforge.tokenization.packing import write_blocks, write_origin
 from lmforge.tokenization.quick import is_installed
+from lmforge.tokenization.roles import Roles, check_objectives, roles_of
 from lmforge.tokenization.rows import read_rows
-from lmforge.tokenization.tokenizer import SPECIAL_TOKENS, load_tokenizer, num_special
 from lmforge.tokenization.units import OCCURRENCES, SPLITS, AgreementUnit, EncodeUnit, TokenizerUnit, load_split
 
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+# The last one comes with a model that is started from.
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 _NUM_LANGUAGES = 10
-# [CLS] and [SEP], which are no part of a word.
-_FRAME_TOKENS = 2
 
 
 def tokenize(
@@ -40,19 +38,23 @@ def tokenize(
     block_length: int,
     workshop: Workshop,
     start: Path | None = None,
+    objectives: tuple[str, ...] = (),
 ) -> tuple[Counts, dict[str, Any]]:
     """Write `tokenizer/`, blocks `train.npy` and `validation.npy` and `tokens.json` to `out`.
 
-    start: a model directory whose tokenizer is used; of `settings` then only `engine` counts.
+    start: a model directory whose tokenizer is used; of `settings` then only `engine` counts. objectives: what will be
+    learned from the blocks.
     Returns block counts and facts; all facts but `engine`, `engine_fallback`, `special_tokens_in_text` and
-    `tokens_per_word_by_language` are numbers. Raises InputError for a text too small for the vocabulary, and where
-    the recipe asks for an engine that is not installed.
+    `tokens_per_word_by_language` are numbers. Raises InputError for a text too small for the vocabulary, where
+    the recipe asks for an engine that is not installed, and where an objective needs a token that there is not.
     """
     unit = AdoptedTokenizerUnit(start, block_length) if start else TokenizerUnit(clean, settings, block_length)
     tokenizer = workshop.make([unit])[0].path
+    check_objectives(tokenizer, objectives)
     (out / "tokenizer").mkdir(parents=True)
-    for name in _TOKENIZER_FILES:
-        shutil.copyfile(tokenizer / name, out / "tokenizer" / name)
+    for path in (tokenizer / name for name in _TOKENIZER_FILES):
+        if path.is_file():
+            shutil.copyfile(path, out / "tokenizer" / path.name)
     encoded = _encode(shard_paths(clean), tokenizer, settings.engine, workshop)
     blocks: dict[str, int] = {}
     rows: dict[str, float] = {}
@@ -64,7 +66,7 @@ def tokenize(
         num_long += sum(int(np.count_nonzero(part.lengths > block_length)) for part in parts)
     write_origin(out, out / "tokenizer", block_length)
     facts = {f"num_{split}_blocks": number for split, number in blocks.items()} | _facts(
-        encoded, num_long, load_tokenizer(tokenizer)
+        encoded, num_long, roles_of(tokenizer)
     )
     total = sum(blocks.values())
     return Counts(read=total, kept=total, unit="blocks"), facts | rows | {"block_length": block_length}
@@ -109,10 +111,10 @@ def _agreement(shards: Sequence[Path], tokenizer: Path, engine: str, workshop: W
     return (None, disagreement) if disagreement else (learned.path, "")
 
 
-def _facts(encoded: _Encoding, num_long: int, tokenizer: FastTokenizer) -> dict[str, Any]:
+def _facts(encoded: _Encoding, num_long: int, roles: Roles) -> dict[str, Any]:
     occurrences = np.sum([np.load(unit.path / OCCURRENCES, allow_pickle=False) for unit in encoded.units], axis=0)
-    unknown = tokenizer.token_to_id(SPECIAL_TOKENS["unk_token"])
-    ordinary = occurrences[num_special(tokenizer) :]
+    num_unknown = 0 if roles.unknown is None else int(occurrences[roles.unknown])
+    ordinary = occurrences[roles.ordinary]
     described = [unit.manifest.facts for unit in encoded.units]
     languages = _languages(described)
     totals = sum(languages.values(), Counter[str]())
@@ -122,13 +124,13 @@ def _facts(encoded: _Encoding, num_long: int, tokenizer: FastTokenizer) -> dict[
         "num_documents": num_documents,
         "num_tokens": num_tokens,
         "num_words": totals["num_words"],
-        "unknown_share": int(occurrences[unknown]) / max(num_tokens, 1),
+        "unknown_share": num_unknown / max(num_tokens, 1),
         "bytes_per_token": totals["num_bytes"] / max(num_tokens, 1),
         "long_document_share": num_long / max(num_documents, 1),
         "vocabulary_used_share": float(np.count_nonzero(ordinary) / len(ordinary)),
         "vocab_size": len(occurrences),
         "max_token_id": int(np.flatnonzero(occurrences).max(initial=0)),
-        "tokens_per_word_by_language": _tokens_per_word(languages),
+        "tokens_per_word_by_language": _tokens_per_word(languages, len(roles.prefix + roles.suffix)),
         # Counted in the text, where they are encoded like any other characters.
         "num_special_tokens_in_text": special.total(),
         "special_tokens_in_text": dict(sorted((+special).items())),
@@ -146,12 +148,12 @@ def _languages(described: Sequence[dict[str, Any]]) -> dict[str, Counter[str]]:
     return languages
 
 
-def _tokens_per_word(languages: dict[str, Counter[str]]) -> dict[str, float]:
+def _tokens_per_word(languages: dict[str, Counter[str]], frame: int) -> dict[str, float]:
     """Fertility without the frame of a document, of the languages with the most documents (arXiv:2012.15613)."""
     most = sorted(languages, key=lambda one: (-languages[one]["num_documents"], one))[:_NUM_LANGUAGES]
-    return {one: _fertility(languages[one]) for one in most if languages[one]["num_words"]}
+    return {one: _fertility(languages[one], frame) for one in most if languages[one]["num_words"]}
 
 
-def _fertility(numbers: Counter[str]) -> float:
-    tokens = numbers["num_tokens"] - _FRAME_TOKENS * numbers["num_documents"]
+def _fertility(numbers: Counter[str], frame: int) -> float:
+    tokens = numbers["num_tokens"] - frame * numbers["num_documents"]
     return round(tokens / numbers["num_words"], 4)

@@ -11,20 +11,23 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from tokenizers import Tokenizer as FastTokenizer
 
 # Little-endian on every machine: blocks are read where they were not written.
-DTYPE = np.dtype("<u2")
+DTYPE, WIDE = np.dtype("<u2"), np.dtype("<u4")
 _ENCODINGS_AT_ONCE = 1_000
 _IDS_AT_ONCE = 1 << 18
 _PARALLELISM = "TOKENIZERS_PARALLELISM"
 
 
 class Encoded(NamedTuple):
-    """Ids of documents one after another, uint16 [num_tokens], and how many each has, int64 [num_documents]."""
+    """Ids of documents one after another, [num_tokens], and how many each has, int64 [num_documents].
+
+    The ids are uint16, or uint32 of a vocabulary of more than 65,536 tokens.
+    """
 
     ids: np.ndarray
     lengths: np.ndarray
@@ -56,13 +59,18 @@ class Encoded(NamedTuple):
         lengths = np.empty(len(documents), dtype=np.int64)
         lengths[documents], lengths[~documents] = those.lengths, others.lengths
         tokens = np.repeat(documents, lengths)
-        ids = np.empty(len(tokens), dtype=DTYPE)
+        ids = np.empty(len(tokens), dtype=np.result_type(those.ids, others.ids))
         ids[tokens], ids[~tokens] = those.ids, others.ids
         return cls(ids, lengths)
 
 
+def id_type(tokenizer: FastTokenizer) -> np.dtype[Any]:
+    """The numbers that hold the ids of a tokenizer."""
+    return DTYPE if tokenizer.get_vocab_size() <= 1 << 16 else WIDE
+
+
 def encode(tokenizer: FastTokenizer, texts: Sequence[str]) -> Encoded:
-    """The ids of each text, framed as the tokenizer frames one; raises OverflowError for an id beyond uint16."""
+    """The ids of each text, framed as the tokenizer frames one."""
     batches = (texts[start : start + _ENCODINGS_AT_ONCE] for start in range(0, len(texts), _ENCODINGS_AT_ONCE))
     with all_cores():
         return Encoded.joined([_encode(tokenizer, batch) for batch in batches])
@@ -109,4 +117,4 @@ def _restore(value: str | None) -> None:
 def _encode(tokenizer: FastTokenizer, texts: Sequence[str]) -> Encoded:
     ids = [encoding.ids for encoding in tokenizer.encode_batch_fast(list(texts))]
     lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
-    return Encoded(np.fromiter(chain.from_iterable(ids), dtype=DTYPE, count=int(lengths.sum())), lengths)
+    return Encoded(np.fromiter(chain.from_iterable(ids), dtype=id_type(tokenizer), count=int(lengths.sum())), lengths)

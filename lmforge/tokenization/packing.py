@@ -1,8 +1,9 @@
-"""Blocks of equal length from encoded documents, as uint16 files that training memory-maps.
+"""Blocks of equal length from encoded documents, as files of numbers that training memory-maps.
 
-Documents follow one another as `[CLS] text [SEP]`; a block may begin inside a document. Nothing is padded: the last
-incomplete block is dropped, so less than one block of tokens is lost a split. Training reads the same tokens in rows
-that do not cut documents: see rows.py. `tokens.json` beside the blocks says which tokenizer their ids belong to.
+Documents follow one another, each with its frame: `[CLS] text [SEP]` of a tokenizer that was learned here. A block may
+begin inside a document. Nothing is padded: the last incomplete block is dropped, so less than one block of tokens is
+lost a split. Training reads the same tokens in rows that do not cut documents: see rows.py. `tokens.json` beside the
+blocks says which tokenizer their ids belong to.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from lmforge.errors import InputError, IntegrityError
 from lmforge.hashing import short
-from lmforge.tokenization.encoding import DTYPE, Encoded
+from lmforge.tokenization.encoding import DTYPE, WIDE, Encoded
 from lmforge.tokenization.rows import AGAIN, UNREADABLE, write_rows
 from lmforge.tokenization.tokenizer import load_tokenizer, tokenizer_fingerprint
 
@@ -24,20 +25,22 @@ _ORIGIN = "tokens.json"
 
 
 def write_blocks(path: Path, parts: Sequence[Encoded], block_length: int) -> int:
-    """Write `[num_blocks, block_length]` uint16 to the .npy file at `path`; return num_blocks.
+    """Write `[num_blocks, block_length]` of uint16, or uint32 if a part has it, to the .npy file at `path`.
 
-    parts: documents in order; memory-mapped ids are read one part at a time. `document_file` gets their positions, and
-    the index of rows is written, too.
+    Returns num_blocks. parts: documents in order; memory-mapped ids are read one part at a time. `document_file` gets
+    their positions, and the index of rows is written, too.
     """
     ends = np.concatenate([[0], *(part.lengths for part in parts)], dtype=np.int64).cumsum()
     num_blocks = int(ends[-1]) // block_length
     left = num_blocks * block_length
+    # A shard without documents does not know how wide the ids of the others are.
+    dtype = WIDE if any(part.ids.dtype == WIDE for part in parts) else DTYPE
     with path.open("wb") as file:
-        header = {"descr": DTYPE.str, "fortran_order": False, "shape": (num_blocks, block_length)}
+        header = {"descr": dtype.str, "fortran_order": False, "shape": (num_blocks, block_length)}
         np.lib.format.write_array_header_1_0(file, header)
         for part in parts:
-            assert part.ids.dtype == DTYPE and len(part.ids) == part.lengths.sum(), "no ids of these documents"
-            part.ids[:left].tofile(file)
+            assert part.ids.dtype in (DTYPE, WIDE) and len(part.ids) == part.lengths.sum(), "no ids of these documents"
+            part.ids[:left].astype(dtype, copy=False).tofile(file)
             left -= min(left, len(part.ids))
     num_tokens = num_blocks * block_length
     np.save(document_file(path), ends[ends <= num_tokens])
@@ -61,7 +64,7 @@ def document_file(blocks: Path) -> Path:
 
 
 def read_blocks(path: Path, tokenizer_dir: Path | None = None) -> np.ndarray:
-    """Memory-map blocks: `[num_blocks, block_length]` uint16.
+    """Memory-map blocks: `[num_blocks, block_length]` of uint16 or uint32.
 
     tokenizer_dir: the tokenizer, or a model with it, that the ids must belong to; all of them are then looked at.
     Raises IntegrityError for a file that is no such array, InputError for blocks of another tokenizer.
@@ -70,9 +73,11 @@ def read_blocks(path: Path, tokenizer_dir: Path | None = None) -> np.ndarray:
         blocks = np.load(path, mmap_mode="r", allow_pickle=False)
     except UNREADABLE as error:
         raise IntegrityError(f"{path}: not readable as token blocks ({error}); {AGAIN}") from error
-    if not isinstance(blocks, np.memmap) or blocks.dtype != DTYPE or blocks.ndim != 2 or not blocks.flags.c_contiguous:
+    numbers = isinstance(blocks, np.ndarray) and blocks.dtype in (DTYPE, WIDE)
+    if not isinstance(blocks, np.memmap) or not numbers or blocks.ndim != 2 or not blocks.flags.c_contiguous:
         found = f"{blocks.dtype} {blocks.shape}" if isinstance(blocks, np.ndarray) else type(blocks).__name__
-        raise IntegrityError(f"{path}: holds {found}, not little-endian uint16 [num_blocks, block_length]; {AGAIN}")
+        wanted = "little-endian uint16 or uint32 [num_blocks, block_length]"
+        raise IntegrityError(f"{path}: holds {found}, not {wanted}; {AGAIN}")
     if (size := path.stat().st_size) != (expected := blocks.offset + blocks.nbytes):
         raise IntegrityError(f"{path}: {size} bytes found, {expected} expected; {AGAIN}")
     if tokenizer_dir is not None:

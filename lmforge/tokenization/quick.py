@@ -19,8 +19,9 @@ import numpy as np
 import polars as pl
 from tokenizers import Tokenizer as FastTokenizer
 
-from lmforge.tokenization.encoding import DTYPE, Encoded, differing, encode
-from lmforge.tokenization.tokenizer import SPECIAL_TOKENS, TOKENIZER_FILE, load_tokenizer
+from lmforge.tokenization.encoding import Encoded, differing, encode, id_type
+from lmforge.tokenization.roles import document_tokenizer, special_names
+from lmforge.tokenization.tokenizer import SPECIAL_TOKENS
 from lmforge.tokenization.words import WordEncoder, character_class
 
 _RANGES_FILE, _JSON_FILE, _QUICK_FILE = "characters.json", "tokie.json", "tokie.tkz"
@@ -48,8 +49,8 @@ def learn_agreement(tokenizer_dir: Path, texts: Sequence[str], characters: Itera
 
     characters: those of the corpus. texts: a sample of its documents, which must get the same ids from both engines.
     """
-    reference = load_tokenizer(tokenizer_dir)
-    content = json.loads((tokenizer_dir / TOKENIZER_FILE).read_text(encoding="utf-8"))
+    reference = document_tokenizer(tokenizer_dir)
+    content = json.loads(reference.to_str())
     lowercase = _without_lowercasing(content)
     (out / _JSON_FILE).write_text(json.dumps(content), encoding="utf-8")
     library = import_module("tokie")
@@ -81,6 +82,8 @@ class QuickEncoder:
         self._refused = character_class(chr(point) for point in range(0x80) if chr(point) not in known)
         self._unknown = "[^" + "".join(f"\\x{{{low:x}}}-\\x{{{high:x}}}" for low, high in ranges) + "]"
         self._reference, self._words = reference, WordEncoder(reference)
+        # A NUL stands for none: polars wants one name at least.
+        self._special = special_names(reference) or ["\0"]
         self.num_quick = 0
 
     def encode(self, texts: pl.Series) -> Encoded:
@@ -98,14 +101,17 @@ class QuickEncoder:
     def _encode(self, texts: pl.Series) -> tuple[Encoded, int]:
         slow = self._is_unsafe(texts)
         if not slow.any():
-            return _encode_quick(self._engine, texts, self._lowercase), len(texts)
-        quick = _encode_quick(self._engine, texts.filter(pl.Series(~slow)), self._lowercase)
+            return self._encode_quick(texts), len(texts)
+        quick = self._encode_quick(texts.filter(pl.Series(~slow)))
         rest = self._words.encode(texts.filter(pl.Series(slow)))
         return Encoded.merged(slow, rest, quick), len(quick.lengths)
 
+    def _encode_quick(self, texts: pl.Series) -> Encoded:
+        return _encode_quick(self._engine, texts, self._lowercase, id_type(self._reference))
+
     def _is_unsafe(self, texts: pl.Series) -> np.ndarray:
         # Two searches, because one for names and characters together takes several times as long.
-        named = texts.str.contains_any(list(SPECIAL_TOKENS.values()))
+        named = texts.str.contains_any(self._special)
         unsafe = (named | texts.str.contains(self._refused)).to_numpy(writable=True)
         # The class of all known characters is slow to search for, and most texts are ASCII.
         wide = np.flatnonzero((texts.str.len_bytes() != texts.str.len_chars()).to_numpy() & ~unsafe)
@@ -131,16 +137,17 @@ def _agreed_characters(reference: FastTokenizer, engine: Any, lowercase: bool, c
     texts = [_AROUND.format(one) for one in ordered]
     different = set(
         differing(
-            encode(reference, texts), _encode_quick(engine, pl.Series(texts, dtype=pl.String), lowercase)
+            encode(reference, texts),
+            _encode_quick(engine, pl.Series(texts, dtype=pl.String), lowercase, id_type(reference)),
         ).tolist()
     )
     return [one for number, one in enumerate(ordered) if number not in different]
 
 
-def _encode_quick(engine: Any, texts: pl.Series, lowercase: bool) -> Encoded:
+def _encode_quick(engine: Any, texts: pl.Series, lowercase: bool, dtype: np.dtype[Any]) -> Encoded:
     ids, lengths = engine.encode_batch_flat((texts.str.to_lowercase() if lowercase else texts).to_list())
-    assert ids.max(initial=0) <= np.iinfo(DTYPE).max, "token ids would not fit into uint16"
-    return Encoded(ids.astype(DTYPE), lengths.astype(np.int64))
+    assert ids.max(initial=0) <= np.iinfo(dtype).max, "token ids would not fit"
+    return Encoded(ids.astype(dtype), lengths.astype(np.int64))
 
 
 def _ranges(characters: Sequence[str]) -> list[list[int]]:

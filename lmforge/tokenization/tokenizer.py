@@ -1,6 +1,6 @@
 """Train a tokenizer on text and save it as a transformers directory.
 
-Both kinds share five special tokens with fixed ids, so that every objective and architecture can count on them.
+Both kinds share five special tokens with fixed ids. Tokenizers of other origin have others: roles.py says which.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ import json
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tokenizers import Tokenizer as FastTokenizer
@@ -19,9 +20,12 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from lmforge.errors import InputError
 from lmforge.hashing import hash_file, hash_value
-from lmforge.recipe.schema import Tokenizer
 from lmforge.tokenization.characters import count_characters
 from lmforge.tokenization.encoding import all_cores
+
+if TYPE_CHECKING:
+    # Whoever only loads a tokenizer, such as a rollback's self-test, needs no recipe, which takes a tenth of a second.
+    from lmforge.recipe.schema import Tokenizer
 
 SPECIAL_TOKENS = {
     "pad_token": "[PAD]",
@@ -80,17 +84,22 @@ def load_tokenizer(directory: Path) -> FastTokenizer:
     return tokenizer
 
 
-def num_special(tokenizer: FastTokenizer) -> int:
-    """How many ids from 0 on belong to no text; five in a tokenizer that was learned here."""
-    return max(tokenizer.token_to_id(token) or 0 for token in SPECIAL_TOKENS.values()) + 1
+def save_tokenizer(
+    tokenizer: FastTokenizer, max_seq_length: int, out: Path, names: Mapping[str, Any] | None = None, **settings: Any
+) -> None:
+    """Write a tokenizer as a transformers directory.
 
-
-def save_tokenizer(tokenizer: FastTokenizer, max_seq_length: int, out: Path) -> None:
-    """Write a tokenizer as a transformers directory."""
+    names: special tokens by the names that transformers has for them, those of this project if not given. settings:
+    others of transformers' tokenizer.
+    """
     from transformers import PreTrainedTokenizerFast
 
     wrapped = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, model_max_length=max_seq_length, split_special_tokens=True, **SPECIAL_TOKENS
+        tokenizer_object=tokenizer,
+        model_max_length=max_seq_length,
+        split_special_tokens=True,
+        **(SPECIAL_TOKENS if names is None else names),
+        **settings,
     )
     wrapped.save_pretrained(out)
 

@@ -19,13 +19,14 @@ from lmforge.text.tables import read_frames, shard_paths
 from lmforge.tokenization.documents import Texts, sample_shards
 from lmforge.tokenization.encoding import Encoded
 from lmforge.tokenization.quick import QuickEncoder, learn_agreement
-from lmforge.tokenization.tokenizer import SPECIAL_TOKENS, load_tokenizer, tokenizer_fingerprint, train_tokenizer
+from lmforge.tokenization.roles import document_tokenizer, special_names
+from lmforge.tokenization.tokenizer import tokenizer_fingerprint, train_tokenizer
 from lmforge.tokenization.words import WordEncoder
 
 SPLITS = ("train", "validation")
 OCCURRENCES = "occurrences.npy"
 _LEARNING = tuple(f"lmforge.tokenization.{name}" for name in ("tokenizer", "characters", "documents"))
-_ENCODERS = ("units", "quick", "words", "encoding", "documents", "characters")
+_ENCODERS = ("units", "quick", "words", "encoding", "roles", "documents", "characters")
 _ENCODING = tuple(f"lmforge.tokenization.{name}" for name in _ENCODERS)
 _BATCH_DOCUMENTS = 5_000
 # Of each shard so many documents are encoded by both engines.
@@ -108,14 +109,14 @@ class EncodeUnit:
     def build(self, out: Path) -> Outcome:
         """Write for each split its ids and lengths in document order, and how often each id occurs in both.
 
-        `SPLIT.npy`: uint16 [num_tokens]; `SPLIT_lengths.npy`: int64 [num_documents]; `occurrences.npy`: int64
+        `SPLIT.npy`: [num_tokens]; `SPLIT_lengths.npy`: int64 [num_documents]; `occurrences.npy`: int64
         [vocab_size]. Facts by language, and those of special tokens that stand in the text. Where the engines differ
         on the first documents, nothing but the fact `disagreement`.
         """
-        reference = load_tokenizer(self.tokenizer)
+        reference = document_tokenizer(self.tokenizer)
         quick = QuickEncoder(self.agreement, reference) if self.agreement else None
         encoder = quick or WordEncoder(reference)
-        parts, rows, special = [], [], dict.fromkeys(SPECIAL_TOKENS.values(), 0)
+        parts, rows, special = [], [], dict.fromkeys(special_names(reference), 0)
         for number, frame in enumerate(_batches(self.shard)):
             texts = frame["text"]
             if quick and number == 0 and (doubt := quick.disagreement(texts.head(_COMPARED_TEXTS).to_list())):

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer as FastTokenizer
 from tokenizers import models, normalizers, pre_tokenizers, processors
 
 from lmforge.tokenization.characters import NUM_CODE_POINTS
-from lmforge.tokenization.encoding import DTYPE, Encoded, all_cores, encode
+from lmforge.tokenization.encoding import Encoded, all_cores, encode, id_type
 
 _PUNCTUATION = r"[\p{P}$+<=>^`|~]"
 _WORDPIECE = rf"[^\s\p{{P}}$+<=>^`|~]+|{_PUNCTUATION}"
@@ -92,7 +92,7 @@ class _Words:
     def _clear(self) -> None:
         # A number stands for its word only as long as there is a series of these categories.
         self._numbered = pl.Series([""], dtype=pl.Categorical(pl.Categories.random()))
-        self._ids = np.array(self._frame, dtype=DTYPE)
+        self._ids = np.array(self._frame, dtype=id_type(self._reference))
         self._starts = np.arange(len(self._frame))
         # -1: not seen yet.
         self._lengths = np.ones(len(self._frame), dtype=np.int64)
@@ -147,11 +147,11 @@ def _framed(numbers: np.ndarray, num_words: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _encode_words(tokenizer: FastTokenizer, words: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Ids of words one after another, uint16, and how many each has."""
+    """Ids of words one after another, and how many each has."""
     batches = [words[start : start + _WORDS_AT_ONCE] for start in range(0, len(words), _WORDS_AT_ONCE)]
     with all_cores():
         encodings = tokenizer.encode_batch(batches, is_pretokenized=True, add_special_tokens=False)
-    ids = np.fromiter(chain.from_iterable(one.ids for one in encodings), dtype=DTYPE)
+    ids = np.fromiter(chain.from_iterable(one.ids for one in encodings), dtype=id_type(tokenizer))
     first = np.repeat(np.arange(len(batches)) * _WORDS_AT_ONCE, [len(one) for one in encodings])
     within = np.fromiter(chain.from_iterable(one.word_ids for one in encodings), dtype=np.int64)
     return ids, np.bincount(first + within, minlength=len(words))
@@ -186,7 +186,8 @@ def _encodes_all_text_alike(tokenizer: FastTokenizer) -> bool:
 
 def _frames_by_two(tokenizer: FastTokenizer) -> bool:
     frame = tokenizer.encode("").ids
-    known = isinstance(tokenizer.post_processor, processors.TemplateProcessing | processors.BertProcessing)
+    makes = processors.TemplateProcessing | processors.BertProcessing | processors.RobertaProcessing
+    known = isinstance(tokenizer.post_processor, makes)
     plain = tokenizer.encode("a b", add_special_tokens=False).ids
     return known and len(frame) == 2 and tokenizer.encode("a b").ids == [frame[0], *plain, frame[1]]
 

@@ -26,8 +26,7 @@ def build_model(spec: TrainingSpec) -> PreTrainedModel:
 
     Raises InputError for a network that cannot learn the objective, and where start, tokenizer and texts do not fit.
     """
-    special = special_ids(spec.tokenizer)
-    special = special._replace(vocab_size=special.vocab_size + len(extra_tokens(spec.settings)))
+    special = special_ids(spec.tokenizer, spec.settings)
     if spec.start is None:
         return _new(spec, special)
     try:
@@ -58,16 +57,23 @@ def _new(spec: TrainingSpec, special: Special) -> PreTrainedModel:
         if isinstance(settings, Pretraining):
             network = network_of(settings.objectives)
             return language_model(network, config, generator_share=settings.generator_share)
-        return classifier(labels, config=config)
+        return _padding(classifier(labels, config=config), special)
     except (OSError, ValueError) as error:
         raise InputError(f"{spec.name}: {error}") from error
+
+
+def _padding(model: PreTrainedModel, special: Special) -> PreTrainedModel:
+    # A decoder judges a text by its last token and finds that by what pads, which GPT-2 and Llama do not name.
+    if model.config.pad_token_id is None:
+        model.config.pad_token_id = special.pad
+    return model
 
 
 def _started(spec: TrainingSpec, special: Special) -> PreTrainedModel:
     assert spec.start is not None
     settings = spec.settings
     if not isinstance(settings, Pretraining):
-        return classifier(list(spec.labels), start=spec.start, dropout=settings.dropout)
+        return _padding(classifier(list(spec.labels), start=spec.start, dropout=settings.dropout), special)
     model, drawn = started_language_model(
         network_of(settings.objectives),
         spec.start,

@@ -53,10 +53,13 @@ def find_learning_rate(spec: TrainingSpec, module: LanguageModule, batch_of: Cal
 
 
 def steepest(rates: list[float], losses: list[float]) -> float | None:
-    """The one of `rates`, a geometric sequence, at which the loss falls fastest, or None where it never falls."""
-    if len(losses) < _NUM_FIRST + 2:
+    """The one of `rates`, a geometric sequence, at which the loss falls fastest, or None where it never falls.
+
+    Behind the lowest loss a fall is only that from the peak before it.
+    """
+    if len(losses) < _NUM_FIRST + 2 or (lowest := int(np.argmin(losses))) < _NUM_FIRST:
         return None
-    slopes = np.gradient(losses)[_NUM_FIRST:]
+    slopes = np.gradient(losses)[_NUM_FIRST : lowest + 1]
     place = int(slopes.argmin())
     return rates[_NUM_FIRST + place] if slopes[place] < 0 else None
 

@@ -212,7 +212,7 @@ def _joined(new: Any, earlier: Any) -> Any:
     if not isinstance(new, Packed):
         return [*new, *earlier]
     width = max(new.ids.shape[1], earlier.ids.shape[1])
-    # The id of [PAD], the segment of padding and its position are all 0.
+    # The segment of padding and its position are 0; which id stands there is of no account.
     both = zip(new, earlier, strict=True)
     return Packed(*(np.concatenate([_widened(part, width) for part in pair]) for pair in both))
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from lmforge.errors import InputError
 from lmforge.tokenization.packing import read_blocks
+from lmforge.tokenization.roles import roles_of
 from lmforge.tokenization.rows import read_rows
 from lmforge.tokenization.tokenizer import PAD
 from models.packing import Packed
@@ -25,7 +26,7 @@ class PackedRows:
     lengths = None
 
     def __init__(self, path: Path, tokenizer: Path | None = None) -> None:
-        blocks = read_blocks(path, tokenizer)
+        blocks, self.pad = read_blocks(path, tokenizer), _pad(tokenizer)
         self.tokens, self.row_length = np.asarray(blocks).reshape(-1), blocks.shape[1]
         self.index = read_rows(path, len(self.tokens))
         if self.index.num_rows == 0:
@@ -39,14 +40,14 @@ class PackedRows:
         rows = np.sort(indices)
         firsts = self.index.firsts[rows]
         counts = self.index.firsts[rows + 1] - firsts
-        return _gather(self.tokens, self.index.pieces[_ranges(firsts, counts)], counts, self.row_length)
+        return _gather(self.tokens, self.index.pieces[_ranges(firsts, counts)], counts, self.row_length, self.pad)
 
 
 class PieceRows:
     """The same pieces, each a row of its own, padded to the longest of its batch; very short ones are left out."""
 
     def __init__(self, path: Path, tokenizer: Path | None = None) -> None:
-        self.tokens = np.asarray(read_blocks(path, tokenizer)).reshape(-1)
+        self.tokens, self.pad = np.asarray(read_blocks(path, tokenizer)).reshape(-1), _pad(tokenizer)
         pieces = read_rows(path, len(self.tokens)).pieces
         self.pieces = pieces[pieces[:, 1] >= MIN_PIECE_TOKENS]
         if len(self.pieces) == 0:
@@ -59,10 +60,15 @@ class PieceRows:
     def take(self, indices: np.ndarray) -> Packed:
         """Rows `[n, longest]`, one piece each."""
         pieces = self.pieces[indices]
-        return _gather(self.tokens, pieces, np.ones(len(pieces), dtype=np.int64), int(pieces[:, 1].max()))
+        counts = np.ones(len(pieces), dtype=np.int64)
+        return _gather(self.tokens, pieces, counts, int(pieces[:, 1].max()), self.pad)
 
 
-def _gather(tokens: np.ndarray, pieces: np.ndarray, counts: np.ndarray, row_length: int) -> Packed:
+def _pad(tokenizer: Path | None) -> int:
+    return PAD if tokenizer is None else roles_of(tokenizer).pad
+
+
+def _gather(tokens: np.ndarray, pieces: np.ndarray, counts: np.ndarray, row_length: int, pad: int) -> Packed:
     """Rows of `counts` pieces each, which follow one another in `pieces`, int64 [num_pieces, 2], and padding."""
     starts, lengths = pieces[:, 0], pieces[:, 1]
     firsts = counts.cumsum() - counts
@@ -73,7 +79,7 @@ def _gather(tokens: np.ndarray, pieces: np.ndarray, counts: np.ndarray, row_leng
     into = np.repeat(row * row_length + column, lengths) + places
     rows = np.zeros((3, len(counts), row_length), dtype=np.int64)
     ids, segments, position_ids = rows.reshape(3, -1)
-    ids.fill(PAD)
+    ids.fill(pad)
     ids[into] = tokens[np.repeat(starts, lengths) + places]
     segments[into] = np.repeat(np.arange(len(row)) - firsts[row] + 1, lengths)
     position_ids[into] = places

@@ -11,6 +11,7 @@ import numpy as np
 from lmforge.errors import InputError
 from lmforge.recipe.optimization import PACKED, Pretraining
 from lmforge.tokenization.packing import document_file, read_blocks
+from lmforge.tokenization.roles import roles_of
 from lmforge.tokenization.tokenizer import load_tokenizer
 from lmforge.training.packed_rows import PackedRows, PieceRows
 from models.objectives.sequence_classification import Example
@@ -20,6 +21,8 @@ MIN_DOCUMENT_TOKENS = 16
 # Objectives that learn from whole documents: how many rows of a batch one gives, and the special tokens that frame them
 # (of two halves the longer one counts twice).
 _ROWS_OF_DOCUMENT = {"contrastive_masked_lm": (2, 5), "next_sentence": (1, 3), "sentence_order": (1, 3)}
+# Tokens before and behind a document, [CLS] and [SEP] in a tokenizer that was learned here.
+_FRAME = (1, 1)
 
 
 class Rows(Protocol):
@@ -38,12 +41,13 @@ class Rows(Protocol):
 
 
 class DocumentRows:
-    """Whole documents in the stream of token blocks, without their special tokens; very short ones are left out."""
+    """Whole documents in the stream of token blocks, without what frames them; very short ones are left out."""
 
     def __init__(self, path: Path, max_length: int, tokenizer: Path | None = None, num_borders: int = 0) -> None:
         self.tokens = read_blocks(path, tokenizer).reshape(-1)
         ends = np.load(document_file(path), allow_pickle=False)
-        self.starts, self.stops = ends[:-1] + 1, ends[1:] - 1  # without [CLS] and [SEP]
+        before, behind = _FRAME if tokenizer is None else _frame(tokenizer)
+        self.starts, self.stops = ends[:-1] + before, ends[1:] - behind
         long_enough = self.stops - self.starts >= MIN_DOCUMENT_TOKENS
         self.starts, self.stops = self.starts[long_enough], self.stops[long_enough]
         if len(self.starts) == 0:
@@ -78,7 +82,7 @@ class ExampleRows:
             Example(np.asarray(one.ids, dtype=np.int64), index[label])
             for one, label in zip(encoded, table["label"], strict=True)
         ]
-        self.lengths = np.array([len(example.input_ids) for example in self.examples])
+        self.lengths = np.array([max(1, len(example.input_ids)) for example in self.examples])
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -89,6 +93,11 @@ class ExampleRows:
 
     def take(self, indices: np.ndarray) -> list[Example]:
         return [self.examples[index] for index in indices]
+
+
+def _frame(tokenizer: Path) -> tuple[int, int]:
+    roles = roles_of(tokenizer)
+    return len(roles.prefix), len(roles.suffix)
 
 
 def language_rows(settings: Pretraining, path: Path, tokenizer: Path) -> Rows:

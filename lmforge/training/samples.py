@@ -19,7 +19,8 @@ from transformers import PreTrainedModel
 
 from lmforge.recipe.optimization import Finetuning, Pretraining
 from lmforge.reporting.excerpts import UNSHOWN, holds_private
-from lmforge.tokenization.tokenizer import SEP, load_tokenizer
+from lmforge.tokenization.roles import roles_of
+from lmforge.tokenization.tokenizer import load_tokenizer
 from lmforge.training.objectives import extra_tokens
 from lmforge.training.spec import TrainingSpec
 from lmforge.wording import shown
@@ -45,6 +46,29 @@ class Piece(NamedTuple):
     token_types: Tensor | None
 
 
+class _Words(NamedTuple):
+    """Ids as people read them; end: the token that ends a text, None where there is none."""
+
+    tokenizer: Tokenizer
+    end: int | None
+
+    def text(self, ids: Tensor) -> str:
+        """The text of ids, special tokens by their names."""
+        text: str = self.tokenizer.decode(ids.tolist(), skip_special_tokens=False)
+        return text
+
+    def name(self, token: int) -> str:
+        """One token."""
+        return self.text(torch.tensor([token])).strip() or self.tokenizer.id_to_token(token) or f"id {token}"
+
+    def ended(self, ids: Tensor) -> Tensor:
+        """Up to the first token that ends a text."""
+        if self.end is None:
+            return ids
+        ends = (ids == self.end).nonzero()
+        return ids[: int(ends[0, 0]) + 1] if len(ends) else ids
+
+
 class _Page(NamedTuple):
     """One kind of page: what it says of itself, what writes it, and its cost in passes of a token through the network.
 
@@ -52,7 +76,7 @@ class _Page(NamedTuple):
     """
 
     about: str
-    write: Callable[[PreTrainedModel, Sequence[Piece], Tokenizer, np.random.Generator], Iterator[list[str]]]
+    write: Callable[[PreTrainedModel, Sequence[Piece], _Words, np.random.Generator], Iterator[list[str]]]
     passes: Callable[[int], float]
 
 
@@ -67,11 +91,11 @@ class Samples:
         target = samples_path(self.spec, step)
         if isinstance(self.spec.settings, Finetuning):
             return
-        tokenizer = named_tokenizer(self.spec.settings, self.spec.tokenizer)
+        words = _Words(named_tokenizer(self.spec.settings, self.spec.tokenizer), roles_of(self.spec.tokenizer).end)
         page = _PAGES[_kind(module.model)]
         pieces = list(self._pieces(self.spec.settings, page, module))
         rng = np.random.default_rng([self.spec.seed, step])
-        blocks = list(page.write(module.model, pieces, tokenizer, rng)) or [["(validation has no text to show)"]]
+        blocks = list(page.write(module.model, pieces, words, rng)) or [["(validation has no text to show)"]]
         text = [f"# {self.spec.name}: samples after step {step:,}", "", page.about]
         # Text of data stands indented, where Markdown reads no markup.
         text += ["\n".join(["", *(f"    {line}" for line in block)]) for block in blocks]
@@ -117,28 +141,28 @@ def first_piece(batch: Batch, row: int, device: torch.device, *, writes: bool) -
 
 
 def _masked(
-    model: PreTrainedModel, pieces: Sequence[Piece], tokenizer: Tokenizer, rng: np.random.Generator
+    model: PreTrainedModel, pieces: Sequence[Piece], words: _Words, rng: np.random.Generator
 ) -> Iterator[list[str]]:
     network: Any = model.generator if isinstance(model, DiscriminatorWithGenerator) else model
     for piece in pieces:
         assert piece.labels is not None
         places = (piece.labels != IGNORED).nonzero()[:_NUM_PLACES, 0]
         restored = torch.where(piece.labels == IGNORED, piece.ids.cpu(), piece.labels)
-        if not len(places) or holds_private([_decoded(tokenizer, restored)]):
+        if not len(places) or holds_private([words.text(restored)]):
             continue
         shares, answers = likely_tokens(
             network, piece.ids, places.to(piece.ids.device), _NUM_ANSWERS, piece.token_types
         )
-        block = _told("text", _decoded(tokenizer, piece.ids))
+        block = _told("text", words.text(piece.ids))
         for place, row, best in zip(places.tolist(), shares.tolist(), answers.tolist(), strict=True):
-            names = [shown(_name(tokenizer, one)) for one in [int(piece.labels[place]), *best]]
+            names = [shown(words.name(one)) for one in [int(piece.labels[place]), *best]]
             likely = [f"{name} {share:.2f}" for name, share in zip(names[1:], row, strict=True)]
             block.append(f"{f'place {place}':<{_WIDTH}}{names[0]:<18} {'   '.join(likely)}")
         yield block
 
 
 def _continued(
-    model: PreTrainedModel, pieces: Sequence[Piece], tokenizer: Tokenizer, rng: np.random.Generator
+    model: PreTrainedModel, pieces: Sequence[Piece], words: _Words, rng: np.random.Generator
 ) -> Iterator[list[str]]:
     prompts = [piece.ids[:_PROMPT_TOKENS] for piece in pieces if len(piece.ids) > _PROMPT_TOKENS]
     if not prompts:
@@ -148,23 +172,23 @@ def _continued(
     kept = [piece for piece in pieces if len(piece.ids) > _PROMPT_TOKENS]
     for number, piece in enumerate(kept):
         yield [
-            *_told("beginning", _decoded(tokenizer, piece.ids[:_PROMPT_TOKENS])),
-            *_told("the text", _decoded(tokenizer, piece.ids[_PROMPT_TOKENS : _PROMPT_TOKENS + new])),
-            *_told("probable", _decoded(tokenizer, _ended(texts[number]))),
-            *_told("drawn", _decoded(tokenizer, _ended(texts[number + len(kept)]))),
+            *_told("beginning", words.text(piece.ids[:_PROMPT_TOKENS])),
+            *_told("the text", words.text(piece.ids[_PROMPT_TOKENS : _PROMPT_TOKENS + new])),
+            *_told("probable", words.text(words.ended(texts[number]))),
+            *_told("drawn", words.text(words.ended(texts[number + len(kept)]))),
         ]
 
 
 def _written(
-    model: PreTrainedModel, pieces: Sequence[Piece], tokenizer: Tokenizer, rng: np.random.Generator
+    model: PreTrainedModel, pieces: Sequence[Piece], words: _Words, rng: np.random.Generator
 ) -> Iterator[list[str]]:
     for piece in pieces:
         assert piece.labels is not None
         wanted = piece.labels[:_NEW_TOKENS]
         yield [
-            *_told("input", _decoded(tokenizer, piece.ids)),
-            *_told("wanted", _decoded(tokenizer, wanted)),
-            *_told("written", _decoded(tokenizer, _ended(written(model, piece.ids, len(wanted))))),
+            *_told("input", words.text(piece.ids)),
+            *_told("wanted", words.text(wanted)),
+            *_told("written", words.text(words.ended(written(model, piece.ids, len(wanted))))),
         ]
 
 
@@ -172,21 +196,6 @@ def _kind(model: PreTrainedModel) -> str:
     if model.config.is_encoder_decoder:
         return "written"
     return "continued" if model.config.model_type in DECODERS else "masked"
-
-
-def _decoded(tokenizer: Tokenizer, ids: Tensor) -> str:
-    text: str = tokenizer.decode(ids.tolist(), skip_special_tokens=False)
-    return text
-
-
-def _name(tokenizer: Tokenizer, token: int) -> str:
-    return _decoded(tokenizer, torch.tensor([token])).strip() or tokenizer.id_to_token(token) or f"id {token}"
-
-
-def _ended(ids: Tensor) -> Tensor:
-    """Up to the first [SEP], which ends a text."""
-    ends = (ids == SEP).nonzero()
-    return ids[: int(ends[0, 0]) + 1] if len(ends) else ids
 
 
 def _told(what: str, text: str) -> list[str]:

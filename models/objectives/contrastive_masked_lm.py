@@ -34,7 +34,7 @@ class ContrastiveMaskedLM:
         self,
         special: Special,
         *,
-        num_special: int,
+        ordinary: np.ndarray,
         mask_share: float,
         max_seq_length: int,
         temperature: float,
@@ -42,7 +42,7 @@ class ContrastiveMaskedLM:
         continues: np.ndarray | None = None,
     ) -> None:
         self.special = special
-        self.masking = MaskedLM(special, num_special=num_special, mask_share=mask_share, continues=continues)
+        self.masking = MaskedLM(special, ordinary=ordinary, mask_share=mask_share, continues=continues)
         self.half = max_seq_length - NUM_BORDERS
         self.temperature = temperature
         self.weight = weight
@@ -54,8 +54,9 @@ class ContrastiveMaskedLM:
         ids = np.full((len(halves), max(map(len, halves)) + NUM_BORDERS), self.special.pad, dtype=np.int64)
         for index, half in enumerate(halves):
             ids[index, : len(half) + NUM_BORDERS] = [self.special.cls, *half, self.special.sep]
-        batch = self.masking.collate(ids, rng)
-        return batch | {"attention_mask": torch.from_numpy((ids != self.special.pad).astype(np.int64))}
+        # Which token pads may be one that ends a row.
+        inside = np.arange(ids.shape[1]) < np.array([len(half) + NUM_BORDERS for half in halves])[:, None]
+        return self.masking.collate(ids, rng) | {"attention_mask": torch.from_numpy(inside.astype(np.int64))}
 
     def counts(self, batch: Batch) -> Counts:
         return self.masking.counts(batch)

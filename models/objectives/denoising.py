@@ -41,8 +41,8 @@ class Denoising:
     sentence. An input is never longer than its row.
     """
 
-    def __init__(self, special: Special, *, num_special: int, sentence_ends: np.ndarray, noise: Noise) -> None:
-        self.special, self.num_special = special, num_special
+    def __init__(self, special: Special, *, ordinary: np.ndarray, sentence_ends: np.ndarray, noise: Noise) -> None:
+        self.special, self.ordinary = special, ordinary
         self.sentence_ends, self.noise = sentence_ends, noise
 
     def collate(self, rows: np.ndarray | Packed, rng: np.random.Generator) -> Batch:
@@ -50,7 +50,7 @@ class Denoising:
         assert segments.max() == 1, "more than one piece in a row"
         real = segments > 0
         ids = self._permuted(text, real, rng)
-        ordinary = ids >= self.num_special
+        ordinary = self.ordinary[ids]
         draw = rng.random(ids.shape)
         masked = ordinary & (draw < self.noise.mask_share)
         deleted = ordinary & (draw >= self.noise.mask_share)

@@ -19,7 +19,8 @@ from models.architectures import Special
 from models.heads import prediction_head
 from models.objectives.base import Batch, Counts
 from models.objectives.masked_lm import IGNORED, MaskedLM
-from models.packing import Packed, as_packed, hidden_states, model_inputs, placed
+from models.packing import Packed, as_packed, model_inputs, placed
+from models.reading import hidden_states_at
 
 
 class ReplacedTokenDetection:
@@ -32,13 +33,13 @@ class ReplacedTokenDetection:
         self,
         special: Special,
         *,
-        num_special: int,
+        ordinary: np.ndarray,
         mask_share: float = 0.15,
         weight: float = 50.0,
         continues: np.ndarray | None = None,
     ) -> None:
         self.special = special
-        self.masking = MaskedLM(special, num_special=num_special, mask_share=mask_share, continues=continues)
+        self.masking = MaskedLM(special, ordinary=ordinary, mask_share=mask_share, continues=continues)
         self.weight = weight
 
     def collate(self, rows: np.ndarray | Packed, rng: np.random.Generator) -> Batch:
@@ -91,8 +92,8 @@ class ReplacedTokenDetection:
         """Logits and targets: `[chosen, vocab_size]` and `[chosen]` of the generator, `[tokens]` of the detector."""
         chosen = batch["labels"] != IGNORED
         network: Any = model
-        hidden = hidden_states(network.generator, batch)
-        logits, targets = prediction_head(network.generator)(hidden[chosen]), batch["labels"][chosen]
+        hidden = hidden_states_at(network.generator, batch, chosen)
+        logits, targets = prediction_head(network.generator)(hidden), batch["labels"][chosen]
         drawn = drawn_tokens(logits.detach(), batch["draws"][chosen])
         spoilt = batch["input_ids"].masked_scatter(chosen, drawn)
         replaced = torch.zeros_like(chosen).masked_scatter(chosen, drawn != targets)

@@ -20,6 +20,7 @@ from models.architectures import Special
 from models.heads import prediction_head
 from models.objectives.base import Batch, Counts, perplexity
 from models.objectives.masked_lm import IGNORED, MaskedLM
+from models.reading import hidden_states_at
 
 NUM_BORDERS = 3  # [CLS] and two [SEP] of a row
 
@@ -37,13 +38,13 @@ class SegmentPairs(ABC):
         self,
         special: Special,
         *,
-        num_special: int,
+        ordinary: np.ndarray,
         mask_share: float,
         max_seq_length: int,
         continues: np.ndarray | None = None,
     ) -> None:
         self.special = special
-        self.masking = MaskedLM(special, num_special=num_special, mask_share=mask_share, continues=continues)
+        self.masking = MaskedLM(special, ordinary=ordinary, mask_share=mask_share, continues=continues)
         self.window = max_seq_length - NUM_BORDERS
 
     @abstractmethod
@@ -105,7 +106,8 @@ class SegmentPairs(ABC):
     def _forward(model: PreTrainedModel, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         chosen = batch["labels"] != IGNORED
         network: Any = model
-        inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
-        output = network.base_model(**inputs)
-        hidden = output.last_hidden_state[chosen]
-        return hidden, batch["labels"][chosen], network.cls.seq_relationship(output.pooler_output)  # last: [n, 2]
+        first = torch.zeros_like(chosen)
+        first[:, 0] = True
+        hidden, pools = hidden_states_at(model, batch, chosen | first), first[chosen | first]
+        pooled = network.base_model.pooler(hidden[pools][:, None])
+        return hidden[~pools], batch["labels"][chosen], network.cls.seq_relationship(pooled)  # last: [n, 2]

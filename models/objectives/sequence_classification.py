@@ -12,6 +12,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from models.objectives.base import Batch, Counts
+from models.unpadding import pooled_logits, unpads
 
 
 class Example(NamedTuple):
@@ -28,11 +29,12 @@ class SequenceClassification:
         self.pad = pad
 
     def collate(self, rows: Sequence[Example], rng: np.random.Generator | None = None) -> Batch:
-        longest = max(len(row.input_ids) for row in rows)
+        # A tokenizer that frames no text, as GPT-2's, has no token for an empty one: what pads stands for it.
+        lengths = np.array([max(1, len(row.input_ids)) for row in rows])
+        longest = int(lengths.max())
         ids = np.full((len(rows), longest), self.pad, dtype=np.int64)
         for index, row in enumerate(rows):
             ids[index, : len(row.input_ids)] = row.input_ids
-        lengths = np.array([len(row.input_ids) for row in rows])
         mask = np.arange(longest)[None, :] < lengths[:, None]
         labels = np.array([row.label for row in rows], dtype=np.int64)
         return {
@@ -61,6 +63,8 @@ class SequenceClassification:
 
     @staticmethod
     def _logits(model: PreTrainedModel, batch: Batch) -> Tensor:
+        if unpads(model):
+            return pooled_logits(model, batch)
         output: Any = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
         logits: Tensor = output.logits
         return logits

@@ -1,8 +1,8 @@
 """Span corruption (T5: Raffel et al. 2020, sections 3.1.4 and 3.3.4): write down the spans that the input lacks.
 
 Each span becomes one sentinel in the input, and the target is the sentinels with what they stand for, one last
-sentinel and [SEP]. Sentinels have the ids after the tokenizer's own: the model's vocabulary is larger by them, and the
-tokenizer that is saved with it has them as `<extra_id_0>`, ...
+sentinel and [SEP]. A tokenizer without sentinels gets them behind its own tokens: the model's vocabulary is larger by
+them, and the tokenizer that is saved with it has them as `<extra_id_0>`, ...
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ class SpanCorruption:
     """Rows are token ids `[n, length]`, an array or `Packed` with one piece a row.
 
     Rows of one length lose as many tokens in as many spans; a batch is padded to its longest input and target.
-    first_sentinel: id of `<extra_id_0>`; sep: id that ends input and target, whether the row ends with it or not.
-    Raises ValueError for rows that need more than `num_sentinels`. Validation `loss` is that of the hidden tokens
+    sentinels: int64 ids of `<extra_id_0>` and so on, in that order; sep: id that ends input and target, whether the row
+    ends with it or not.
+    Raises ValueError for rows that need more of them. Validation `loss` is that of the hidden tokens
     alone, so that it compares with n-gram floors; `target_loss` is that of the whole target, sentinels and [SEP]
     included, which training minimises.
     """
@@ -36,13 +37,12 @@ class SpanCorruption:
         self,
         *,
         sep: int,
-        first_sentinel: int,
-        num_sentinels: int = MIN_SENTINELS,
+        sentinels: np.ndarray,
         mask_share: float = 0.15,
         mean_span_length: float = 3.0,
         pad: int = 0,
     ) -> None:
-        self.sep, self.first_sentinel, self.num_sentinels, self.pad = sep, first_sentinel, num_sentinels, pad
+        self.sep, self.sentinels, self.pad = sep, sentinels, pad
         self.mask_share, self.mean_span_length = mask_share, mean_span_length
 
     def collate(self, rows: np.ndarray | Packed, rng: np.random.Generator) -> Batch:
@@ -72,7 +72,7 @@ class SpanCorruption:
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:
         losses, right = token_losses(model, batch)
         labels = batch["labels"]
-        text = (labels != IGNORED) & (labels < self.first_sentinel)
+        text = (labels != IGNORED) & ~torch.isin(labels, torch.from_numpy(self.sentinels).to(labels.device))
         ends = (labels != IGNORED).sum(1, keepdim=True) - 1
         text.scatter_(1, ends, False)  # the [SEP] that ends the target
         return {
@@ -95,10 +95,10 @@ class SpanCorruption:
     def _corrupted(self, ids: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and targets of rows of one length, each with [SEP] at its end."""
         hidden, num_spans = self._spans(len(ids), ids.shape[1], rng)
-        if num_spans + 1 > self.num_sentinels:
+        if num_spans + 1 > len(self.sentinels):
             wanted = f"rows of {ids.shape[1]} tokens need {num_spans + 1} sentinels"
-            raise ValueError(f"{wanted}, but there are {self.num_sentinels}")
-        last = np.full((len(ids), 1), self.first_sentinel + num_spans)
+            raise ValueError(f"{wanted}, but there are {len(self.sentinels)}")
+        last = np.full((len(ids), 1), self.sentinels[num_spans])
         end = np.full((len(ids), 1), self.sep)
         shown, target = self._replaced(ids, hidden), self._replaced(ids, ~hidden)
         return np.hstack([shown, end]), np.hstack([target, last, end])
@@ -117,7 +117,8 @@ class SpanCorruption:
         """Rows with a sentinel in place of each span. All rows must have as many tokens and spans."""
         first = spans.copy()
         first[:, 1:] &= ~spans[:, :-1]
-        sentinels = self.first_sentinel + first.cumsum(1) - 1
+        # Before the first span there is none to number, and none is taken.
+        sentinels = self.sentinels[np.maximum(first.cumsum(1) - 1, 0)]
         kept: np.ndarray = np.where(first, sentinels, ids)[first | ~spans]
         return kept.reshape(len(ids), -1)
 

@@ -95,6 +95,10 @@ def test_a_start_decides_the_keys_of_what_is_made_from_it(load, base, tmp_path):
     chain = stages(started(recipe, start), start)
     assert chain["tokenize"].config["tokenizer"] is None
     assert chain["tokenize"].given == {"start:tokenizer": base / "tokenizer.json"}
+    (base / "tokenizer_config.json").write_text("{}")
+    named = stages(recipe, start)["tokenize"].given
+    assert named == chain["tokenize"].given | {"start:tokenizer_config.json": base / "tokenizer_config.json"}
+    (base / "tokenizer_config.json").unlink()
     assert chain["scratch-section"].given == {"start:config": base / "config.json"}
     assert chain["finetune-section"].given == {}, "it reads the base model that was made"
     request = chain["pretrain"].request({"tokenize": "t"}, tmp_path)

@@ -11,16 +11,17 @@ SPECIAL = Special(pad=0, cls=2, sep=3, mask=4, vocab_size=90)
 @pytest.mark.parametrize(
     ("architecture", "objective", "num_layers"),
     [
-        ("bert", "masked_lm", 2),
+        # But for the last ones of masked language models, which compute what is read.
+        ("bert", "masked_lm", 1),
         ("modernbert", "masked_lm", 2),
-        ("electra", "replaced_token_detection", 4),
+        ("electra", "replaced_token_detection", 2),
         ("gpt2", "causal_lm", 2),
         ("llama", "causal_lm", 2),
         ("t5", "span_corruption", 4),
         ("bart", "denoising", 4),
     ],
 )
-def test_every_layer_of_every_stack_is_compiled_and_nothing_else(architecture, objective, num_layers):
+def test_the_layers_of_every_stack_are_compiled_and_nothing_else(architecture, objective, num_layers):
     model = language_model(objective, build_config(architecture, "nano", SPECIAL, max_positions=32, dropout=0.0))
     names = list(model.state_dict())
     assert compile_layers(model, dynamic=False) == num_layers

@@ -17,7 +17,12 @@ SPECIAL = Special(pad=0, cls=2, sep=3, mask=4, vocab_size=VOCABULARY)
 
 def objective(weight=1.0, mask_share=0.2, max_seq_length=12):
     return ContrastiveMaskedLM(
-        SPECIAL, num_special=5, mask_share=mask_share, max_seq_length=max_seq_length, temperature=0.07, weight=weight
+        SPECIAL,
+        ordinary=np.arange(SPECIAL.vocab_size) >= 5,
+        mask_share=mask_share,
+        max_seq_length=max_seq_length,
+        temperature=0.07,
+        weight=weight,
     )
 
 

@@ -16,7 +16,7 @@ from models.objectives.sequence_classification import Example, SequenceClassific
 
 VOCABULARY = 200
 SPECIAL = Special(pad=0, cls=2, sep=3, mask=4, vocab_size=VOCABULARY)
-MASKED = MaskedLM(SPECIAL, num_special=5)
+MASKED = MaskedLM(SPECIAL, ordinary=np.arange(SPECIAL.vocab_size) >= 5)
 
 
 def config_of(architecture: str):

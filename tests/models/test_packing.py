@@ -137,7 +137,7 @@ def test_causal_loss_is_that_of_each_document_alone():
 @pytest.mark.parametrize("whole_words", [False, True])
 def test_padding_is_never_masked_and_words_end_with_their_piece(whole_words):
     continues = np.arange(200) >= 5 if whole_words else None
-    masked = MaskedLM(SPECIAL, num_special=5, mask_share=0.5, continues=continues)
+    masked = MaskedLM(SPECIAL, ordinary=np.arange(SPECIAL.vocab_size) >= 5, mask_share=0.5, continues=continues)
     rows, apart = pack(documents()), 0
     # A tokenizer of other origin may have an ordinary token where ours has [PAD].
     rows.ids[rows.segments == 0] = 7
@@ -155,7 +155,7 @@ def test_detector_judges_tokens_and_not_padding():
     torch.manual_seed(0)
     config = build_config("electra", "nano", SPECIAL, max_positions=64, dropout=0.0)
     model = language_model("replaced_token_detection", config).eval()
-    task = ReplacedTokenDetection(SPECIAL, num_special=5)
+    task = ReplacedTokenDetection(SPECIAL, ordinary=np.arange(SPECIAL.vocab_size) >= 5)
     rows = documents()
     batch = task.collate(pack(rows), np.random.default_rng(0))
     sums = task.sums(model, batch)

@@ -17,7 +17,7 @@ def test_compiled_layers_give_the_same_loss_and_gradients(dynamic):
 
     torch.manual_seed(0)
     model = language_model("masked_lm", build_config("bert", "nano", SPECIAL, max_positions=32, dropout=0.0))
-    objective = OBJECTIVES["masked_lm"](SPECIAL, num_special=5)
+    objective = OBJECTIVES["masked_lm"](SPECIAL, ordinary=np.arange(SPECIAL.vocab_size) >= 5)
     rows = np.random.default_rng(0).integers(5, 90, (4, 16)).astype(np.uint16)
     batch = objective.collate(rows, np.random.default_rng(1))
     weights = list(model.parameters())

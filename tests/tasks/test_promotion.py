@@ -21,7 +21,8 @@ from tests.registries import (
     home_at,
     judge,
     promote,
-    promote_until_done,
+    promote_at_once,
+    register_at_once,
     roll_back,
     whole,
 )
@@ -193,27 +194,9 @@ def test_changed_and_missing_entries_are_found(home):
 
 
 def test_eight_registrations_and_four_promotions_at_once(home):
-    registering = [act(add_at_once, home, str(number)) for number in range(8)]
-    for process in registering:
-        process.join()
-    assert [process.exitcode for process in registering] == [0] * 8
-    versions = sorted(int(one.version) for one in registry.versions(home, NAME))
-    assert versions == list(range(1, 13))
-    promoting = [act(promote_until_done, home, str(version)) for version in (5, 6, 7, 8)]
-    for process in promoting:
-        process.join()
-    assert [process.exitcode for process in promoting] == [0] * 4
-    moves = [(entry.from_version, entry.to_version) for entry in read_ledger(home, NAME)]
+    assert register_at_once(home, 8) == [str(number) for number in range(1, 13)]
+    moves = promote_at_once(home, ["5", "6", "7", "8"])
     assert len(moves) == 5
     assert all(after[0] == before[1] for before, after in pairwise(moves))
     assert {after for _, after in moves} == {"1", "5", "6", "7", "8"}
     assert check_ledger(home, NAME) == []
-
-
-def add_at_once(home, name):
-    from tasks.turns import create_version
-
-    directory = home.path / name / "model"
-    directory.mkdir(parents=True)
-    (directory / "model.safetensors").write_text("weights")
-    create_version(home, NAME, directory.parent.as_uri(), "tiny", tags={registry.STATE_TAG: "registered"})

@@ -10,16 +10,21 @@ import polars as pl
 from scipy import stats
 
 from lmforge.evaluation.intervals import PairedComparison
+from lmforge.release.bleu import paired_bootstrap_p_value
 from lmforge.release.comparing import discordant, exchange_p_value, standard_error
 from lmforge.release.decision import Rule
 from lmforge.release.evidence import Facts
 from lmforge.release.power import power_of
 
+# sacreBLEU's own default of 1,000 shows no p-value below 0.001, a tenth of the alpha of the gate.
+_MIN_SACREBLEU_RESAMPLES = 10_000
+
 
 def judge_superiority(facts: Facts, examples: pl.DataFrame, comparison: PairedComparison | None) -> list[Rule]:
     """Rows `superiority` and `exchange`, or `mcnemar` for accuracy; `non_inferiority` when the aim is a smaller model.
 
-    The bound says how large the gain is at least, the exact test keeps alpha. Not judged without a champion.
+    For BLEU there is a row `sacrebleu` too. The bound says how large the gain is at least, the exact test keeps alpha.
+    Not judged without a champion.
     """
     if comparison is None:
         words = "no champion yet, so nothing to be better than"
@@ -34,7 +39,8 @@ def judge_superiority(facts: Facts, examples: pl.DataFrame, comparison: PairedCo
     words = (
         f"an equal model would reach this gain with p = {p:.4f}, {_relation(p, comparison.alpha)} {comparison.alpha}"
     )
-    return [*rows, _rule("exchange", p <= comparison.alpha, p, comparison.alpha, words)]
+    rows.append(_rule("exchange", p <= comparison.alpha, p, comparison.alpha, words))
+    return [*rows, _sacrebleu(examples, comparison)] if comparison.metric == "bleu" else rows
 
 
 def _against(comparison: PairedComparison, limit: float, name: str) -> Rule:
@@ -64,6 +70,25 @@ def _mcnemar(gained: int, lost: int, alpha: float) -> Rule:
     passed = p <= alpha
     words = f"{gained} answers mended and {lost} spoilt; exact p = {p:.4f}, {_relation(p, alpha)} {alpha}"
     return _rule("mcnemar", passed, p, alpha, words, numbers={"gained": float(gained), "lost": float(lost)})
+
+
+def _sacrebleu(examples: pl.DataFrame, comparison: PairedComparison) -> Rule:
+    """Gain and p-value of sacreBLEU's paired bootstrap, by sentence whatever the groups.
+
+    The test asks whether the models differ, so a loss passes for nothing. Its p-value is not halved: what it counts is
+    how far a resample's absolute difference lies above the mean of these, and of a clear difference that is one tail
+    only. Models that answer alike have the smallest p-value of all, so without a gain it is not looked at.
+    """
+    challenger, champion, gold = (examples[name].to_list() for name in ("challenger", "champion", "gold"))
+    alpha, resamples = comparison.alpha, max(comparison.resamples, _MIN_SACREBLEU_RESAMPLES)
+    found = paired_bootstrap_p_value(challenger, champion, gold, resamples)
+    p = found if comparison.gain > 0 else 1.0
+    said = f"sacreBLEU's paired bootstrap: p = {found:.4f}"
+    words = (
+        f"{said}, {_relation(p, alpha)} {alpha}" if comparison.gain > 0 else f"{said} of a difference that is no gain"
+    )
+    numbers = {"p_value": found, "resamples": float(resamples)}
+    return _rule("sacrebleu", p <= alpha, p, alpha, words, numbers=numbers)
 
 
 def _relation(p: float, alpha: float) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -52,3 +54,10 @@ def test_the_answer_is_a_probability(training_data, tmp_path):
         answer(release(tmp_path / "poisoned", training_data, poison=True))
     with pytest.raises(InputError):
         answer(tmp_path)
+
+
+def test_to_load_a_tokenizer_imports_no_recipe():
+    """A rollback waits for these imports."""
+    code = "import sys, lmforge.tokenization.tokenizer; print([one for one in sys.modules if 'recipe' in one])"
+    answered = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answered.stdout.strip() == "[]"

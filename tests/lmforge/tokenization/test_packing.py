@@ -94,7 +94,7 @@ def test_broken_note_of_origin_is_named(place, content):
     [
         (np.zeros((4, 32), dtype=">u2"), "holds >u2"),
         (np.zeros((4, 32), dtype=np.int16), "holds int16"),
-        (np.zeros((4, 32), dtype=np.uint32), "holds uint32"),
+        (np.zeros((4, 32), dtype=np.uint64), "holds uint64"),
         (np.zeros((4, 32), dtype=np.float64), "holds float64"),
         (np.zeros(128, dtype=np.uint16), r"holds uint16 \(128,\)"),
         (np.zeros((2, 2, 32), dtype=np.uint16), r"holds uint16 \(2, 2, 32\)"),

@@ -17,7 +17,13 @@ def test_steepest_is_the_middle_of_a_fall():
     assert steepest(RATES, losses) == pytest.approx(1e-3, rel=0.25)
 
 
-@pytest.mark.parametrize("losses", [np.linspace(5, 6, 60).tolist(), [5.0] * 60, [6.0, 5.0, 4.0]])
+def test_a_fall_from_a_peak_that_too_high_a_rate_made_does_not_count():
+    losses = [6.0 - 3.0 / (1 + np.exp(-4 * (np.log10(rate) + 3))) for rate in RATES[:50]]
+    peak = [5.0, 9.0, 11.0, 8.0, 6.0, 4.0]
+    assert steepest(RATES[:56], losses + peak) == steepest(RATES[:50], losses) < 1e-2
+
+
+@pytest.mark.parametrize("losses", [np.linspace(5, 6, 60).tolist(), [5.0] * 60, [6.0, 5.0, 4.0], []])
 def test_no_rate_where_the_loss_does_not_fall(losses):
     assert steepest(RATES[: len(losses)], losses) is None
 

@@ -48,12 +48,14 @@ def test_sentinels_begin_where_the_tokenizer_ends_before_and_after_they_are_in_i
     tokenizer.add_special_tokens({"extra_special_tokens": list(extra_tokens(settings))})
     tokenizer.save_pretrained(tmp_path)
     after = objective_of(settings, tmp_path)
-    assert before.first_sentinel == after.first_sentinel == special_ids(wordpiece).vocab_size
+    assert before.sentinels.tolist() == after.sentinels.tolist()
+    first = special_ids(wordpiece).vocab_size
+    assert special_ids(wordpiece, settings).vocab_size == special_ids(tmp_path, settings).vocab_size == first + 100
     assert special_ids(tmp_path).vocab_size == special_ids(wordpiece).vocab_size + 100
     found = [load_tokenizer(tmp_path).token_to_id(token) for token in extra_tokens(settings)]
-    assert found == list(range(after.first_sentinel, after.first_sentinel + 100))
+    assert found == after.sentinels.tolist() == list(range(first, first + 100))
     text = load_tokenizer(tmp_path).encode("an <extra_id_0> of text").ids
-    assert max(text) < after.first_sentinel, "in a text it is text"
+    assert max(text) < first, "in a text it is text"
 
 
 def test_long_blocks_have_as_many_sentinels_as_they_need():

@@ -24,6 +24,7 @@ class Counting(NamedTuple):
 
     special: Special = Special(pad=0, cls=2, sep=3, mask=4, vocab_size=NUM_COUNTED + NUM_SPECIAL)
     entropy: float = math.log(NUM_COUNTED)
+    ordinary: np.ndarray = np.arange(NUM_COUNTED + NUM_SPECIAL) >= NUM_SPECIAL
 
     def blocks(self, num_rows: int, seed: int, length: int = LENGTH) -> np.ndarray:
         """`[num_rows, length]` uint16."""

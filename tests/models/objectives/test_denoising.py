@@ -22,7 +22,7 @@ SHARES = st.floats(0, 0.99)
 
 
 def objective(noise: Noise) -> Denoising:
-    return Denoising(SPECIAL, num_special=5, sentence_ends=np.array([STOP]), noise=noise)
+    return Denoising(SPECIAL, ordinary=np.arange(SPECIAL.vocab_size) >= 5, sentence_ends=np.array([STOP]), noise=noise)
 
 
 def blocks(num_rows: int = 200, length: int = 64) -> np.ndarray:
@@ -139,7 +139,7 @@ def test_noise_depends_on_the_generator_alone():
 @pytest.mark.parametrize(("architecture", "golden"), [("t5", 6.6572), ("bart", 3.5588)])
 def test_loss_is_that_of_transformers_and_stays_what_it_was(network, counting, architecture, golden):
     model = network(architecture, "denoising")
-    task = Denoising(counting.special, num_special=5, sentence_ends=np.array([STOP]), noise=Noise())
+    task = Denoising(counting.special, ordinary=counting.ordinary, sentence_ends=np.array([STOP]), noise=Noise())
     batch = task.collate(counting.blocks(4, 0), np.random.default_rng(0))
     loss = task.loss(model, batch)
     torch.testing.assert_close(loss, model(**batch).loss)
@@ -149,7 +149,7 @@ def test_loss_is_that_of_transformers_and_stays_what_it_was(network, counting, a
 
 
 def test_context_is_learnt(network, learn, counting):
-    task = Denoising(counting.special, num_special=5, sentence_ends=np.array([STOP]), noise=Noise())
+    task = Denoising(counting.special, ordinary=counting.ordinary, sentence_ends=np.array([STOP]), noise=Noise())
     metrics = learn(network("bart", "denoising").train(), task, 40)
     assert metrics["loss"] < counting.entropy / 2
     assert metrics["accuracy"] > 0.5

@@ -13,8 +13,8 @@ from models.objectives.mixture import PART, Mixture, marked
 from models.objectives.sentence_order import SentenceOrder
 
 SPECIAL = Special(pad=0, cls=2, sep=3, mask=4, vocab_size=64)
-MASKED = MaskedLM(SPECIAL, num_special=5)
-ORDER = SentenceOrder(SPECIAL, num_special=5, mask_share=0.15, max_seq_length=16)
+MASKED = MaskedLM(SPECIAL, ordinary=np.arange(SPECIAL.vocab_size) >= 5)
+ORDER = SentenceOrder(SPECIAL, ordinary=np.arange(SPECIAL.vocab_size) >= 5, mask_share=0.15, max_seq_length=16)
 
 
 @pytest.fixture(scope="module")

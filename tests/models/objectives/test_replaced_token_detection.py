@@ -14,7 +14,7 @@ from models.objectives.replaced_token_detection import ReplacedTokenDetection, d
 
 
 def objective(counting, weight: float = 50.0) -> ReplacedTokenDetection:
-    return ReplacedTokenDetection(counting.special, num_special=5, weight=weight)
+    return ReplacedTokenDetection(counting.special, ordinary=counting.ordinary, weight=weight)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ KINDS = (NextSentence, SentenceOrder)
 
 
 def objective(kind, max_seq_length: int = 24):
-    return kind(SPECIAL, num_special=5, mask_share=0.15, max_seq_length=max_seq_length)
+    return kind(SPECIAL, ordinary=np.arange(SPECIAL.vocab_size) >= 5, mask_share=0.15, max_seq_length=max_seq_length)
 
 
 def documents(*lengths: int) -> list[np.ndarray]:
@@ -100,7 +100,7 @@ def test_all_randomness_comes_from_the_generator(kind):
 )
 def test_loss_is_that_of_transformers_and_stays_what_it_was(network, counting, kind, name, golden):
     model = network("bert", name)
-    task = kind(counting.special, num_special=5, mask_share=0.15, max_seq_length=24)
+    task = kind(counting.special, ordinary=counting.ordinary, mask_share=0.15, max_seq_length=24)
     batch = task.collate(list(counting.blocks(6, 0, 40).astype(np.int64)), np.random.default_rng(0))
     inputs = {one: batch[one] for one in ("input_ids", "attention_mask", "token_type_ids", "labels")}
     loss = task.loss(model, batch)
@@ -111,7 +111,7 @@ def test_loss_is_that_of_transformers_and_stays_what_it_was(network, counting, k
 
 
 def test_context_is_learnt(network, learn, counting):
-    task = NextSentence(counting.special, num_special=5, mask_share=0.15, max_seq_length=24)
+    task = NextSentence(counting.special, ordinary=counting.ordinary, mask_share=0.15, max_seq_length=24)
     rows = lambda seed: list(counting.blocks(32, seed, 40).astype(np.int64))  # noqa: E731
     metrics = learn(network("bert", "next_sentence").train(), task, 100, rows, 1e-3)
     assert metrics["loss"] < counting.entropy

@@ -16,7 +16,7 @@ SEP, FIRST = 3, 1000
 
 
 def objective(**changes) -> SpanCorruption:
-    return SpanCorruption(sep=SEP, first_sentinel=FIRST, num_sentinels=5000, **changes)
+    return SpanCorruption(sep=SEP, sentinels=np.arange(FIRST, FIRST + 5000), **changes)
 
 
 def restored(shown: list[int], target: list[int]) -> list[int]:
@@ -82,7 +82,7 @@ def test_rows_of_unequal_length_are_padded_and_come_back():
 
 def test_padding_changes_no_loss(counting, network):
     model = network("t5", "span_corruption", num_extra=20)
-    task = SpanCorruption(sep=counting.special.sep, first_sentinel=counting.special.vocab_size, num_sentinels=20)
+    task = SpanCorruption(sep=counting.special.sep, sentinels=counting.special.vocab_size + np.arange(20))
     rows = as_packed(counting.blocks(2, 0))
     segments = rows.segments.copy()
     segments[1, 15:] = 0
@@ -123,7 +123,7 @@ def test_spans_depend_on_the_generator_alone():
 
 
 def test_too_few_sentinels_are_refused():
-    few = SpanCorruption(sep=SEP, first_sentinel=FIRST)
+    few = SpanCorruption(sep=SEP, sentinels=np.arange(FIRST, FIRST + MIN_SENTINELS))
     with pytest.raises(ValueError, match=f"need 104 sentinels, but there are {MIN_SENTINELS}"):
         few.collate(np.zeros((1, 2060), dtype=np.uint16), np.random.default_rng(0))
 
@@ -131,7 +131,7 @@ def test_too_few_sentinels_are_refused():
 @pytest.mark.parametrize(("architecture", "golden"), [("t5", 6.4260), ("bart", 4.8658)])
 def test_loss_is_that_of_transformers_and_stays_what_it_was(network, counting, architecture, golden):
     model = network(architecture, "span_corruption", MIN_SENTINELS)
-    task = SpanCorruption(sep=SEP, first_sentinel=counting.special.vocab_size)
+    task = SpanCorruption(sep=SEP, sentinels=counting.special.vocab_size + np.arange(MIN_SENTINELS))
     batch = task.collate(counting.blocks(4, 0), np.random.default_rng(0))
     loss = task.loss(model, batch)
     torch.testing.assert_close(loss, model(**batch).loss)
@@ -142,7 +142,7 @@ def test_loss_is_that_of_transformers_and_stays_what_it_was(network, counting, a
 
 
 def test_context_is_learnt(network, learn, counting):
-    task = SpanCorruption(sep=SEP, first_sentinel=counting.special.vocab_size)
+    task = SpanCorruption(sep=SEP, sentinels=counting.special.vocab_size + np.arange(MIN_SENTINELS))
     metrics = learn(network("t5", "span_corruption", MIN_SENTINELS).train(), task, 60)
     assert metrics["loss"] < counting.entropy / 1.5
     assert metrics["accuracy"] > 0.2

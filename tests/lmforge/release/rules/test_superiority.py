@@ -1,10 +1,12 @@
-"""Superiority, the exact test of McNemar, and non-inferiority with a margin."""
+"""Superiority, the exact test of McNemar, sacreBLEU's paired bootstrap, and non-inferiority with a margin."""
 
+import polars as pl
 import pytest
 from scipy import stats
 
 from lmforge.release.comparing import compare, discordant
 from lmforge.release.rules.superiority import judge_superiority
+from tests.instrument import translated
 
 LABELS = ("ham", "spam", "toad")
 
@@ -44,6 +46,27 @@ def test_other_metrics_have_an_exact_test_too(facts, examples, gain, passed):
     rows = judged(facts(metric="macro_f1"), examples(gain=gain, num_examples=1000))
     assert [(row.name, row.passed) for row in rows] == [("superiority", passed), ("exchange", passed)]
     assert rows[1].limit == 0.01
+
+
+@pytest.mark.parametrize(("gain", "passed"), [(0.15, True), (0.0, False), (-0.15, False)])
+def test_the_test_of_sacrebleu_stands_beside_bleu(facts, examples, gain, passed):
+    rows = judged(facts(metric="bleu"), translated(examples(gain=gain, num_examples=300)))
+    assert [(row.name, row.passed) for row in rows] == [
+        ("superiority", passed),
+        ("exchange", passed),
+        ("sacrebleu", passed),
+    ]
+    assert rows[2].numbers["resamples"] == 10_000
+    assert (rows[2].numbers["p_value"] <= 0.01) == (gain != 0.0)
+    # Clearly worse is as small a p-value as clearly better, and passes for nothing.
+    assert rows[2].observed == (1.0 if gain < 0 else rows[2].numbers["p_value"])
+
+
+def test_models_that_translate_alike_are_not_better(facts, examples):
+    frame = translated(examples(num_examples=100)).with_columns(champion=pl.col("challenger"))
+    rows = judged(facts(metric="bleu"), frame)
+    assert [row.passed for row in rows] == [False, False, False]
+    assert rows[2].words.endswith("of a difference that is no gain")
 
 
 @pytest.mark.parametrize(("gain", "passed"), [(0.0, True), (-0.12, False)])

@@ -1,0 +1,104 @@
+"""A classifier that reads texts without their padding answers and learns as with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from models.architectures import Special, build_config, classifier
+from models.compiling import compile_layers
+from models.lightning_module import LanguageModule
+from models.memory import recompute_activations
+from models.objectives.sequence_classification import Example, SequenceClassification
+from models.unpadding import pooled_logits, unpad, unpads
+from models.vocabulary import train_used_rows
+
+SPECIAL = Special(pad=0, cls=2, sep=3, mask=4, vocab_size=64)
+LENGTHS = {"mixed": (9, 4, 30, 9, 31, 5, 17), "equal": (8, 8, 8), "one": (6,), "far apart": (2, 40, 2, 40, 40)}
+
+
+def network(architecture: str, dropout: float = 0.0):
+    torch.manual_seed(0)
+    config = build_config(architecture, "nano", SPECIAL, max_positions=48, dropout=dropout)
+    return classifier(["a", "b", "c"], config=config).train()
+
+
+def texts(lengths):
+    rng = np.random.default_rng(2)
+    rows = [Example(rng.integers(5, 64, length), index % 3) for index, length in enumerate(lengths)]
+    return SequenceClassification(pad=0).collate(rows)
+
+
+def with_gradients(model, logits):
+    weights = torch.linspace(-1, 1, logits.numel()).view_as(logits)
+    (logits * weights).sum().backward()
+    found = {name: one.grad.clone() for name, one in model.named_parameters() if one.grad is not None}
+    model.zero_grad()
+    return logits.detach(), found
+
+
+def padded(model, batch):
+    return model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+
+
+@pytest.mark.parametrize("lengths", list(LENGTHS.values()), ids=list(LENGTHS))
+@pytest.mark.parametrize("architecture", ["bert", "electra"])
+def test_logits_and_gradients_are_those_with_padding(architecture, lengths):
+    model, batch = network(architecture), texts(lengths)
+    wanted, whole = with_gradients(model, padded(model, batch))
+    logits, part = with_gradients(model, pooled_logits(model, batch))
+    torch.testing.assert_close(logits, wanted, rtol=1e-5, atol=1e-6)
+    assert part.keys() == whole.keys()
+    for name, gradient in whole.items():
+        torch.testing.assert_close(part[name], gradient, rtol=1e-4, atol=1e-5)
+    assert model.config._attn_implementation == "sdpa"
+
+
+def test_used_rows_of_the_vocabulary_are_enough():
+    model, batch = network("bert"), texts((9, 4, 12))
+    wanted = pooled_logits(model, batch).detach()
+    assert train_used_rows(model, batch["input_ids"].numpy())
+    torch.testing.assert_close(pooled_logits(model, batch).detach(), wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_the_row_has_every_token_once_and_no_padding():
+    batch = texts(LENGTHS["mixed"])
+    row = unpad(batch)
+    assert row.ids.shape == row.position_ids.shape == (1, sum(LENGTHS["mixed"]))
+    for text, first in enumerate(row.firsts.tolist()):
+        length = LENGTHS["mixed"][text]
+        assert torch.equal(row.ids[0, first : first + length], batch["input_ids"][text, :length])
+        assert row.position_ids[0, first : first + length].tolist() == list(range(length))
+    assert sum(group.num_texts for group in row.groups) == len(LENGTHS["mixed"])
+    assert max(group.length for group in row.groups) == max(LENGTHS["mixed"])
+
+
+def test_texts_far_apart_in_length_go_in_groups_of_their_own():
+    batch = texts([4] * 40 + [120] * 40)
+    assert [(group.num_texts, group.length, group.seen) for group in unpad(batch).groups] == [
+        (40, 4, None), (40, 120, None),
+    ]  # fmt: skip
+
+
+def test_dropout_of_attention_is_drawn():
+    model, batch = network("bert", dropout=0.5), texts(LENGTHS["mixed"])
+    assert not torch.equal(pooled_logits(model, batch), pooled_logits(model, batch))
+    model.eval()
+    assert torch.equal(pooled_logits(model, batch), pooled_logits(model, batch))
+
+
+def test_what_cannot_go_unpadded_goes_in_parts_of_like_length():
+    batch = texts([4] * 40 + [120] * 40)
+
+    def parts(model):
+        settings = {"learning_rate": 1e-3, "warmup_steps": 1, "max_steps": 4, "schedule": "constant"}
+        settings |= {"weight_decay": 0.0, "betas": (0.9, 0.98), "seed": 1, "by_length": True}
+        return len(LanguageModule(model, SequenceClassification(pad=0), **settings).parts(batch))
+
+    assert (unpads(network("bert")), parts(network("bert"))) == (True, 1)
+    assert (unpads(network("gpt2")), parts(network("gpt2"))) == (False, 2)
+    recomputing, compiled = network("bert"), network("bert")
+    recompute_activations(recomputing)
+    compile_layers(compiled, dynamic=True)
+    assert [(unpads(one), parts(one)) for one in (recomputing, compiled)] == [(False, 2), (False, 2)]
