@@ -64,9 +64,9 @@ class Encoded(NamedTuple):
         return cls(ids, lengths)
 
 
-def id_type(tokenizer: FastTokenizer) -> np.dtype[Any]:
-    """The numbers that hold the ids of a tokenizer."""
-    return DTYPE if tokenizer.get_vocab_size() <= 1 << 16 else WIDE
+def id_type(vocab_size: int) -> np.dtype[Any]:
+    """The numbers that hold ids below `vocab_size`."""
+    return DTYPE if vocab_size <= 1 << 16 else WIDE
 
 
 def encode(tokenizer: FastTokenizer, texts: Sequence[str]) -> Encoded:
@@ -117,4 +117,7 @@ def _restore(value: str | None) -> None:
 def _encode(tokenizer: FastTokenizer, texts: Sequence[str]) -> Encoded:
     ids = [encoding.ids for encoding in tokenizer.encode_batch_fast(list(texts))]
     lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
-    return Encoded(np.fromiter(chain.from_iterable(ids), dtype=id_type(tokenizer), count=int(lengths.sum())), lengths)
+    return Encoded(
+        np.fromiter(chain.from_iterable(ids), dtype=id_type(tokenizer.get_vocab_size()), count=int(lengths.sum())),
+        lengths,
+    )

@@ -17,7 +17,7 @@ import numpy as np
 
 from lmforge.errors import InputError, IntegrityError
 from lmforge.hashing import short
-from lmforge.tokenization.encoding import DTYPE, WIDE, Encoded
+from lmforge.tokenization.encoding import DTYPE, WIDE, Encoded, id_type
 from lmforge.tokenization.rows import AGAIN, UNREADABLE, write_rows
 from lmforge.tokenization.tokenizer import load_tokenizer, tokenizer_fingerprint
 
@@ -96,6 +96,8 @@ def _check_origin(path: Path, blocks: np.ndarray, tokenizer_dir: Path) -> None:
     if blocks.shape[1] != origin["block_length"]:
         raise IntegrityError(f"{path}: blocks of {blocks.shape[1]} tokens, {origin['block_length']} expected; {AGAIN}")
     vocab_size = load_tokenizer(tokenizer_dir).get_vocab_size()
+    if blocks.dtype != (dtype := id_type(origin["vocab_size"])):
+        raise IntegrityError(f"{path}: holds {blocks.dtype}, not little-endian {dtype}; {AGAIN}")
     if (largest := int(blocks.max(initial=0))) >= vocab_size:
         raise IntegrityError(f"{path}: id {largest} in it, though the vocabulary has {vocab_size}; {AGAIN}")
 

@@ -107,7 +107,7 @@ class QuickEncoder:
         return Encoded.merged(slow, rest, quick), len(quick.lengths)
 
     def _encode_quick(self, texts: pl.Series) -> Encoded:
-        return _encode_quick(self._engine, texts, self._lowercase, id_type(self._reference))
+        return _encode_quick(self._engine, texts, self._lowercase, id_type(self._reference.get_vocab_size()))
 
     def _is_unsafe(self, texts: pl.Series) -> np.ndarray:
         # Two searches, because one for names and characters together takes several times as long.
@@ -138,7 +138,7 @@ def _agreed_characters(reference: FastTokenizer, engine: Any, lowercase: bool, c
     different = set(
         differing(
             encode(reference, texts),
-            _encode_quick(engine, pl.Series(texts, dtype=pl.String), lowercase, id_type(reference)),
+            _encode_quick(engine, pl.Series(texts, dtype=pl.String), lowercase, id_type(reference.get_vocab_size())),
         ).tolist()
     )
     return [one for number, one in enumerate(ordered) if number not in different]

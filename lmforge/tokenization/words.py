@@ -92,7 +92,7 @@ class _Words:
     def _clear(self) -> None:
         # A number stands for its word only as long as there is a series of these categories.
         self._numbered = pl.Series([""], dtype=pl.Categorical(pl.Categories.random()))
-        self._ids = np.array(self._frame, dtype=id_type(self._reference))
+        self._ids = np.array(self._frame, dtype=id_type(self._reference.get_vocab_size()))
         self._starts = np.arange(len(self._frame))
         # -1: not seen yet.
         self._lengths = np.ones(len(self._frame), dtype=np.int64)
@@ -151,7 +151,7 @@ def _encode_words(tokenizer: FastTokenizer, words: list[str]) -> tuple[np.ndarra
     batches = [words[start : start + _WORDS_AT_ONCE] for start in range(0, len(words), _WORDS_AT_ONCE)]
     with all_cores():
         encodings = tokenizer.encode_batch(batches, is_pretokenized=True, add_special_tokens=False)
-    ids = np.fromiter(chain.from_iterable(one.ids for one in encodings), dtype=id_type(tokenizer))
+    ids = np.fromiter(chain.from_iterable(one.ids for one in encodings), dtype=id_type(tokenizer.get_vocab_size()))
     first = np.repeat(np.arange(len(batches)) * _WORDS_AT_ONCE, [len(one) for one in encodings])
     within = np.fromiter(chain.from_iterable(one.word_ids for one in encodings), dtype=np.int64)
     return ids, np.bincount(first + within, minlength=len(words))

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from models.architectures import Special, build_config, classifier, language_model
 from models.lightning_module import LanguageModule
-from models.memory import recompute_activations, split, split_by_length
+from models.memory import cuts, recompute_activations, split, split_by_length
 from models.objectives import OBJECTIVES
 from models.objectives.denoising import Noise
 from models.objectives.sequence_classification import Example
@@ -150,6 +150,18 @@ def test_rows_are_cut_where_padding_costs_more_than_a_pass():
     # Three tokens of padding are cheaper than a pass.
     short = {"input_ids": ids[:4, :9], "attention_mask": (torch.arange(9) < torch.tensor([[8], [8], [8], [9]])).long()}
     assert len(split_by_length(short)) == 1
+
+
+def test_cuts_are_the_cheapest_of_all():
+    costs = np.sort(np.random.default_rng(3).integers(1, 50, 7)).astype(float)
+
+    def cost(parts):
+        return sum((stop - start) * costs[stop - 1] + 20.0 for start, stop in parts)
+
+    borders = [[place for place in range(1, 7) if chosen >> (place - 1) & 1] for chosen in range(64)]
+    every = [list(zip([0, *inner], [*inner, 7], strict=True)) for inner in borders]
+    assert cost(cuts(costs, 20.0)) == min(map(cost, every))
+    assert max(stop - start for start, stop in cuts(costs, 20.0, size=2)) == 2
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])

@@ -10,6 +10,7 @@ from models.architectures import Special, build_config, language_model
 from models.memory import recompute_activations
 from models.packing import Packed, hidden_states, placed
 from models.reading import hidden_states_at, last_layer
+from tests.models.gradients import assert_same, with_gradients
 
 SPECIAL = Special(pad=0, cls=2, sep=3, mask=4, vocab_size=64)
 OBJECTIVES = {"bert": "masked_lm", "modernbert": "masked_lm", "electra": "replaced_token_detection"}
@@ -31,24 +32,12 @@ def batch(packed: bool):
     )
 
 
-def with_gradients(model, hidden):
-    weights = torch.linspace(-1, 1, hidden.numel()).view_as(hidden)
-    (hidden * weights).sum().backward()
-    found = {name: one.grad.clone() for name, one in model.named_parameters() if one.grad is not None}
-    model.zero_grad()
-    return hidden.detach(), found
-
-
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("architecture", list(OBJECTIVES))
 def test_values_and_gradients_are_those_of_the_whole_layer(architecture, packed):
     model, (inputs, read) = network(architecture), batch(packed)
-    wanted, whole = with_gradients(model, hidden_states(model, inputs)[read])
-    hidden, part = with_gradients(model, hidden_states_at(model, inputs, read))
-    torch.testing.assert_close(hidden, wanted, rtol=1e-5, atol=1e-6)
-    assert part.keys() == whole.keys()
-    for name, gradient in whole.items():
-        torch.testing.assert_close(part[name], gradient, rtol=1e-4, atol=1e-5)
+    wanted = with_gradients(model, hidden_states(model, inputs)[read])
+    assert_same(with_gradients(model, hidden_states_at(model, inputs, read)), wanted)
 
 
 def seen_by(model, inputs, read) -> int:

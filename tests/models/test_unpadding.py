@@ -13,6 +13,7 @@ from models.memory import recompute_activations
 from models.objectives.sequence_classification import Example, SequenceClassification
 from models.unpadding import pooled_logits, unpad, unpads
 from models.vocabulary import train_used_rows
+from tests.models.gradients import assert_same, with_gradients
 
 SPECIAL = Special(pad=0, cls=2, sep=3, mask=4, vocab_size=64)
 LENGTHS = {"mixed": (9, 4, 30, 9, 31, 5, 17), "equal": (8, 8, 8), "one": (6,), "far apart": (2, 40, 2, 40, 40)}
@@ -30,14 +31,6 @@ def texts(lengths):
     return SequenceClassification(pad=0).collate(rows)
 
 
-def with_gradients(model, logits):
-    weights = torch.linspace(-1, 1, logits.numel()).view_as(logits)
-    (logits * weights).sum().backward()
-    found = {name: one.grad.clone() for name, one in model.named_parameters() if one.grad is not None}
-    model.zero_grad()
-    return logits.detach(), found
-
-
 def padded(model, batch):
     return model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
 
@@ -46,12 +39,8 @@ def padded(model, batch):
 @pytest.mark.parametrize("architecture", ["bert", "electra"])
 def test_logits_and_gradients_are_those_with_padding(architecture, lengths):
     model, batch = network(architecture), texts(lengths)
-    wanted, whole = with_gradients(model, padded(model, batch))
-    logits, part = with_gradients(model, pooled_logits(model, batch))
-    torch.testing.assert_close(logits, wanted, rtol=1e-5, atol=1e-6)
-    assert part.keys() == whole.keys()
-    for name, gradient in whole.items():
-        torch.testing.assert_close(part[name], gradient, rtol=1e-4, atol=1e-5)
+    wanted = with_gradients(model, padded(model, batch))
+    assert_same(with_gradients(model, pooled_logits(model, batch)), wanted)
     assert model.config._attn_implementation == "sdpa"
 
 
@@ -76,9 +65,15 @@ def test_the_row_has_every_token_once_and_no_padding():
 
 def test_texts_far_apart_in_length_go_in_groups_of_their_own():
     batch = texts([4] * 40 + [120] * 40)
-    assert [(group.num_texts, group.length, group.seen) for group in unpad(batch).groups] == [
-        (40, 4, None), (40, 120, None),
-    ]  # fmt: skip
+    assert unpad(batch).groups == ((40, 4, None, None, None), (40, 120, None, None, None)), "nothing is gathered"
+
+
+def test_the_usual_attention_comes_back_after_an_error():
+    model, batch = network("bert"), texts(LENGTHS["equal"])
+    with pytest.raises(IndexError):
+        pooled_logits(model, batch | {"input_ids": batch["input_ids"] + 64})
+    assert model.config._attn_implementation == "sdpa"
+    assert padded(model, batch).shape == (3, 3)
 
 
 def test_dropout_of_attention_is_drawn():
