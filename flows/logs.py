@@ -5,6 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Its root logger's level would not do: SQLAlchemy sets one of its own, which goes before.
+_CONSOLE_LEVEL = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
 
 
 def show_progress(verbose: bool) -> None:
@@ -22,3 +27,19 @@ def show_progress(verbose: bool) -> None:
     ours.setLevel(logging.INFO)
     ours.addHandler(handler)
     ours.propagate = False
+
+
+@contextmanager
+def quiet_server(verbose: bool) -> Iterator[None]:
+    """A temporary server that starts within says nothing: at its end it may print how its database was closed.
+
+    It has the environment of this moment.
+    """
+    given = os.environ.get(_CONSOLE_LEVEL)
+    if not (verbose or given):
+        os.environ[_CONSOLE_LEVEL] = "CRITICAL"
+    try:
+        yield
+    finally:
+        if not (verbose or given):
+            del os.environ[_CONSOLE_LEVEL]

@@ -50,7 +50,7 @@ def _walk(home: Home, recipe: str, overrides: list[str], verbose: bool) -> dict[
     from lmforge.services.record import use_running_server
 
     use_running_server(home)
-    from flows.logs import show_progress
+    from flows.logs import quiet_server, show_progress
 
     show_progress(verbose)
     from prefect import get_client
@@ -59,7 +59,7 @@ def _walk(home: Home, recipe: str, overrides: list[str], verbose: bool) -> dict[
     from flows.pipeline import pipeline
     from tasks.workers import deaf
 
-    with deaf():
+    with deaf(), quiet_server(verbose):
         get_client(sync_client=True)  # a temporary server starts here, and must outlive a Ctrl-C in the terminal
     try:
         result: dict[str, Any] = pipeline(recipe, overrides)
