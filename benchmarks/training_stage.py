@@ -38,7 +38,7 @@ def main() -> None:
     def pretrain(run: Run) -> str:
         return str(train(run, spec, "pretrain")["mlflow_run_id"])
 
-    @flow(name="stage")
+    @flow(name="stage", validate_parameters=False)
     def stage(run: Run) -> str:
         return pretrain(run)
 

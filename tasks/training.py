@@ -21,9 +21,10 @@ from typing import IO, Any
 import lmforge
 from lmforge.artifacts import Artifact
 from lmforge.errors import InputError, TrainingError
+from lmforge.evaluation.figures import loss_figure
 from lmforge.training.checkpoints import newest_checkpoint, step_of
 from lmforge.training.claiming import claimed
-from lmforge.training.metrics import drop_after
+from lmforge.training.metrics import drop_after, read_metrics
 from lmforge.training.spec import TrainingSpec
 from lmforge.training.stopping import PARENT
 from tasks import forwarding
@@ -56,7 +57,7 @@ def train(run: Run, spec: TrainingSpec, kind: str, data: Mapping[str, Artifact] 
     with forwarding.training_run(run, spec.run_dir, spec.name, tags, settings, data or {}) as forwarder:
         _follow([sys.executable, "-m", "lmforge.training", str(spec_file)], forwarder)
         result: dict[str, Any] = json.loads(spec.result_file.read_text(encoding="utf-8"))
-        _draw(spec)
+        loss_figure(read_metrics(spec.metrics_file), {}, spec.run_dir / "loss.png")
         _keep_logs(spec)
     return result | {"mlflow_run_id": forwarder.run_id}
 
@@ -72,13 +73,6 @@ def _keep_logs(spec: TrainingSpec) -> None:
 
 def _where_asked_for(spec: TrainingSpec) -> list[Path]:
     return [path for path in (spec.skipped_file, spec.learning_rate_file) if path.is_file()]
-
-
-def _draw(spec: TrainingSpec) -> None:
-    # Imports torch, which the process of a flow needs for nothing else.
-    from lmforge.evaluation.language import draw_loss
-
-    draw_loss(spec.metrics_file, {}, spec.run_dir / "loss.png")
 
 
 def num_threads() -> int:

@@ -44,13 +44,14 @@ def confusion_figure(confusion: Sequence[Sequence[int]], labels: Sequence[str], 
 def loss_figure(rows: Sequence[Mapping[str, float]], floors: Mapping[str, float], path: Path) -> None:
     """Draw loss in nats a token over tokens seen, with floors as horizontal lines; writes a PNG to `path`.
 
-    rows: `tokens` and `train/loss`, `val/loss` or both. floors: name to nats a token.
+    rows: those of a metrics.jsonl; what has `train/tokens` and `train/loss` or `val/loss` is drawn. floors: name to
+    nats a token.
     """
     with _plain_style():
         figure = Figure(figsize=(8.0, 4.5), layout="constrained")
         axes = figure.add_subplot()
         for key, colour, mark in (("train/loss", _BLUE, ""), ("val/loss", _ORANGE, "o")):
-            points = [(row["tokens"] / 1e6, row[key]) for row in rows if row.get(key) is not None]
+            points = [(row["train/tokens"] / 1e6, row[key]) for row in rows if "train/tokens" in row and key in row]
             if points:
                 axes.plot(*zip(*points, strict=True), color=colour, marker=mark, markersize=4, label=key)
         for position, (name, nats) in enumerate(sorted(floors.items(), key=lambda floor: -floor[1])):

@@ -27,6 +27,7 @@ from lmforge.recipe.optimization import Pretraining
 from lmforge.tokenization.packing import read_blocks
 from lmforge.tokenization.roles import Roles, roles_of
 from lmforge.training.batches import ValidationBatches
+from lmforge.training.metrics import read_metrics
 from lmforge.training.objectives import objective_of
 from lmforge.training.rows import language_rows
 from models.architectures import load_language_model
@@ -81,7 +82,7 @@ def evaluate_language_model(
     if documents is not None:
         result["documents"] = _score_documents(model, settings, documents, counted, out)
     (out / "metrics.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    draw_loss(metrics, floors, out / "loss.png")
+    loss_figure(read_metrics(metrics), floors, out / "loss.png")
     return result
 
 
@@ -107,12 +108,6 @@ def _score_documents(
         "num_bytes": int(scores["num_bytes"].sum()),
         "num_predicted_tokens": num_tokens,
     }
-
-
-def draw_loss(metrics: Path, floors: dict[str, float], figure: Path) -> None:
-    """Draw the losses of a metrics.jsonl over tokens seen."""
-    rows = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
-    loss_figure([row | {"tokens": row["train/tokens"]} for row in rows if "train/tokens" in row], floors, figure)
 
 
 def _floors(counted: NgramModel, batches: list[Batch], objective: str, roles: Roles) -> dict[str, float]:

@@ -7,8 +7,8 @@ from matplotlib.image import imread
 
 from lmforge.evaluation.figures import confusion_figure, loss_figure
 
-ROWS = [{"tokens": step * 1e5, "train/loss": 8.0 - step / 10} for step in range(20)] + [
-    {"tokens": 1e6, "val/loss": 7.0}
+ROWS = [{"train/tokens": step * 1e5, "train/loss": 8.0 - step / 10} for step in range(20)] + [
+    {"train/tokens": 1e6, "val/loss": 7.0}
 ]
 
 
