@@ -107,7 +107,7 @@ CONFIGURATIONS = {
             peers={"trainer_group": 1.9, "trainer_line_dynamic": 2.8, "lightning_line": 3.5}, matrix_share=0.65,
         ),
         Configuration(
-            "mlm_4x256_s512", *_MASKED, 512, 8, peers={"trainer_group": None, "trainer_line_dynamic": None}
+            "mlm_4x256_s512", *_MASKED, 512, 8, peers={"trainer_group": 3.0, "trainer_line_dynamic": None}
         ),
         Configuration(
             "clm_4x256", "causal_lm", "gpt2", "bpe", 256, 8, peers={"trainer_group": 1.45, "lightning_group": None}
