@@ -112,14 +112,19 @@ def _registered(model: Mapping[str, Any], console: Console) -> None:
         console.print(f"  {model['next']}", soft_wrap=True)
 
 
+def _command(recipe: str, overrides: Sequence[str]) -> str:
+    return shlex.join(["lmforge", "run", recipe, *(part for one in overrides for part in ("--set", one))])
+
+
 def _next(document: Mapping[str, Any], home: Home, console: Console, overrides: Sequence[str]) -> None:
-    again = shlex.join(["lmforge", "run", document["recipe"], *(part for one in overrides for part in ("--set", one))])
     console.print("\nTry next", style="bold")
-    steps = [(again, "the same again: every stage is reused")]
+    steps = [(_command(document["recipe"], overrides), "the same again: every stage is reused")]
     for task in document["tasks"][:1]:
         steps.append((f'lmforge predict {task["registered_model"]} "some text"', "ask the champion"))
-        change = f"--set tasks.{task['task']}.finetuning.learning_rate={task['learning_rate'] / 2:g}"
-        steps.append((f"{again} {change}", "a second version, judged against the champion"))
+        rate = f"tasks.{task['task']}.finetuning.learning_rate"
+        others = [one for one in overrides if one.partition("=")[0] != rate]
+        changed = _command(document["recipe"], [*others, f"{rate}={task['learning_rate'] / 2:g}"])
+        steps.append((changed, "a second version, judged against the champion"))
     steps.append(("lmforge compare latest~1 latest", "what differs between two runs"))
     steps.append(("lmforge up", "the Prefect and MLflow pages, and the nightly schedule"))
     for command, why in steps:

@@ -1,8 +1,7 @@
 """Masked language modelling (Devlin et al. 2019, section 3.1): predict hidden tokens from both sides.
 
-Of the chosen tokens 80 % become [MASK], 10 % a random token, 10 % stay. The head, and the last
-layer where that can be, run on the chosen positions only: the loss is the same, and on a CPU the step is about three
-times as fast.
+Of the chosen tokens 80 % become [MASK], 10 % a random token, 10 % stay. The head, and the last layer where that can be,
+run on the chosen positions only: the loss is the same, and on a CPU the step is about three times as fast.
 """
 
 from __future__ import annotations

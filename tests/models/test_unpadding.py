@@ -44,6 +44,15 @@ def test_logits_and_gradients_are_those_with_padding(architecture, lengths):
     assert model.config._attn_implementation == "sdpa"
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_with_half_the_bits_padding_is_not_seen_either(dtype):
+    model, batch = network("bert").eval(), texts(LENGTHS["mixed"])
+    wanted = padded(model, batch).detach()
+    with torch.autocast("cpu", dtype=dtype), torch.inference_mode():
+        found = pooled_logits(model, batch).float()
+    torch.testing.assert_close(found, wanted, rtol=0.05, atol=0.02)
+
+
 def test_used_rows_of_the_vocabulary_are_enough():
     model, batch = network("bert"), texts((9, 4, 12))
     wanted = pooled_logits(model, batch).detach()

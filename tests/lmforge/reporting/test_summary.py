@@ -160,3 +160,13 @@ def test_the_same_again_has_what_was_set(tmp_path):
     again = f"lmforge run {DOCUMENT['recipe']} --set 'name=a b' --set seed=7"
     assert f"  {again}" in lines
     assert any(line.startswith(f"  {again} --set tasks.section") for line in lines)
+
+
+def test_the_next_version_is_given_one_learning_rate(tmp_path):
+    output = io.StringIO()
+    home = Home(project=tmp_path, path=tmp_path / ".lmforge")
+    rate = "tasks.section.finetuning.learning_rate"
+    print_summary(DOCUMENT, home, Console(file=output, width=80, highlight=False), ["seed=7", f"{rate}=0.25"])
+    same, changed = (line for line in output.getvalue().splitlines() if line.startswith("  lmforge run "))
+    assert same.endswith(f"--set seed=7 --set {rate}=0.25")
+    assert changed.count(rate) == 1 and "--set seed=7" in changed and "0.25" not in changed
