@@ -9,11 +9,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
-from torch.nn import LinearCrossEntropyOptions, functional
+from torch.nn import functional
 from transformers import PreTrainedModel
 
-# Positions whose logits are in memory at a time; measured on a CPU: from 256 on as fast, below slower.
-_CHUNK_SIZE = 512
+from models.cross_entropy import chunks, linear_cross_entropy
 
 
 class PredictionHead(NamedTuple):
@@ -26,32 +25,19 @@ class PredictionHead(NamedTuple):
     def __call__(self, hidden: Tensor) -> Tensor:
         return functional.linear(self.transform(hidden), self.weight, self.bias)
 
-    def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        """Sum of the cross-entropies of `targets`, `[n]`, in nats: a scalar, 0 where there are none.
-
-        Computed chunk by chunk, gradients with it, so that no `[n, vocab_size]` is kept: equal to the loss of the
-        logits but for the order of sums.
-        """
+    def loss(self, hidden: Tensor, targets: Tensor, divisor: float = 1.0) -> Tensor:
+        """Sum of the cross-entropies of `targets`, `[n]`, in nats, over `divisor`: a scalar, 0 where there are none."""
         features = self.transform(hidden).to(self.weight.dtype)
-        return functional.linear_cross_entropy(
-            features, self.weight, targets, linear_bias=self.bias, reduction="sum", options=_chunks(len(targets))
-        )
+        return linear_cross_entropy(features, self.weight, self.bias, targets, divisor)
 
     def sums(self, hidden: Tensor, targets: Tensor) -> dict[str, float]:
         """`loss`, the sum of the cross-entropies in nats, `correct`, how often the most probable is right, `count`."""
         loss = correct = 0.0
-        for start in range(0, len(targets), _CHUNK_SIZE):
-            wanted = targets[start : start + _CHUNK_SIZE]
-            logits = self(hidden[start : start + _CHUNK_SIZE])
+        for part in chunks(len(targets)):
+            wanted, logits = targets[part], self(hidden[part])
             loss += functional.cross_entropy(logits, wanted, reduction="sum").item()
             correct += (logits.argmax(-1) == wanted).sum().item()
         return {"loss": loss, "correct": correct, "count": float(len(targets))}
-
-
-def _chunks(number: int) -> LinearCrossEntropyOptions:
-    """Equal chunks: a small one at the end is as slow as a whole one."""
-    num_chunks = max(1, -(-number // _CHUNK_SIZE))
-    return LinearCrossEntropyOptions(batch_chunk_size=max(1, -(-number // num_chunks)))
 
 
 def prediction_head(model: PreTrainedModel) -> PredictionHead:

@@ -29,7 +29,7 @@ class CausalLM:
 
     def loss(self, model: PreTrainedModel, batch: Batch, counts: Counts | None = None) -> Tensor:
         hidden, targets = self._predicting(model, batch)
-        return prediction_head(model).loss(hidden, targets) / (counts or self.counts(batch))["tokens"]
+        return prediction_head(model).loss(hidden, targets, (counts or self.counts(batch))["tokens"])
 
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:
         return prediction_head(model).sums(*self._predicting(model, batch))

@@ -63,7 +63,7 @@ class ContrastiveMaskedLM:
 
     def loss(self, model: PreTrainedModel, batch: Batch, counts: Counts | None = None) -> Tensor:
         hidden, targets, similarity = self._forward(model, batch)
-        masked = prediction_head(model).loss(hidden, targets) / (counts or self.counts(batch))["tokens"]
+        masked = prediction_head(model).loss(hidden, targets, (counts or self.counts(batch))["tokens"])
         return masked + self.weight * _contrast(similarity)
 
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:

@@ -42,10 +42,8 @@ def target_loss(model: PreTrainedModel, batch: Batch, counts: Counts | None = No
     """Mean loss of all target tokens of a batch in nats, a scalar, as `transformers` computes it."""
     wanted = batch["labels"] != IGNORED
     targets = batch["labels"][wanted]
-    return (
-        prediction_head(model).loss(_decoded(model, batch)[wanted], targets)
-        / (counts or target_counts(batch))["tokens"]
-    )
+    divisor = (counts or target_counts(batch))["tokens"]
+    return prediction_head(model).loss(_decoded(model, batch)[wanted], targets, divisor)
 
 
 def _decoded(model: PreTrainedModel, batch: Batch) -> Tensor:

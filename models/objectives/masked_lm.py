@@ -64,7 +64,7 @@ class MaskedLM:
 
     def loss(self, model: PreTrainedModel, batch: Batch, counts: Counts | None = None) -> Tensor:
         hidden, targets = self._chosen(model, batch)
-        return prediction_head(model).loss(hidden, targets) / (counts or self.counts(batch))["tokens"]
+        return prediction_head(model).loss(hidden, targets, (counts or self.counts(batch))["tokens"])
 
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:
         return prediction_head(model).sums(*self._chosen(model, batch))

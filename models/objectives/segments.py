@@ -74,7 +74,7 @@ class SegmentPairs(ABC):
     def loss(self, model: PreTrainedModel, batch: Batch, counts: Counts | None = None) -> Tensor:
         hidden, targets, judged = self._forward(model, batch)
         counts = counts or self.counts(batch)
-        masked = prediction_head(model).loss(hidden, targets) / counts["tokens"]
+        masked = prediction_head(model).loss(hidden, targets, counts["tokens"])
         return masked + functional.cross_entropy(judged, batch["spoilt"], reduction="sum") / counts["pairs"]
 
     def sums(self, model: PreTrainedModel, batch: Batch) -> dict[str, float]:
