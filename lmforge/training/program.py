@@ -42,6 +42,7 @@ from lmforge.training.spec import TrainingSpec
 from lmforge.training.stopping import Stopped, StopRequest
 from lmforge.training.strategies import check_devices, load_gathered, trainer_settings
 from models.architectures import released
+from models.fusing import fuse
 from models.lightning_module import LanguageModule
 from models.memory import recompute_activations
 from models.objectives import Objective
@@ -157,6 +158,7 @@ def _trainer(spec: TrainingSpec, callbacks: list[pl.Callback], precision: Any, s
 
 
 def _module(spec: TrainingSpec, model: PreTrainedModel, objective: Objective) -> LanguageModule:
+    fuse(model)
     if spec.settings.gradient_checkpointing:
         recompute_activations(model)
     names = ("learning_rate", "warmup_steps", "max_steps", "schedule", "weight_decay", "micro_batch_size")
