@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from lmforge.repeatability import repeatable_settings
+from lmforge.computing import computing_settings
 
 PROJECT_MARKS = ("prefect.yaml", ".lmforge")
 
@@ -99,10 +99,7 @@ class Home(BaseModel):
             "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
             # A proxy has no business between our own processes.
             "NO_PROXY": "127.0.0.1,localhost,::1",
-            # OpenMP threads that wait spin for a moment: never is 5 % slower on an idle machine, for long is many times
-            # slower when another process wants the core.
-            "GOMP_SPINCOUNT": "50000",
-            **repeatable_settings(),
+            **computing_settings(),
             "TOKENIZERS_PARALLELISM": "false",
             "TRANSFORMERS_VERBOSITY": "error",
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",

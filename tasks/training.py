@@ -32,7 +32,7 @@ from tasks.context import Run
 
 logger = logging.getLogger("lmforge.training")
 
-FORWARD_EVERY_SECONDS = 2.0
+FORWARD_EVERY_SECONDS = 5.0
 # A stopped program finishes its step and writes a checkpoint; after this it is killed.
 STOP_SECONDS = 30.0
 NUM_KEPT_LINES = 30

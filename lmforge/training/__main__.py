@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from lmforge.computing import computing_settings
 from lmforge.errors import LmforgeError
-from lmforge.repeatability import repeatable_settings
 from lmforge.training.launching import launch, report, started_as_worker
 from lmforge.training.spec import TrainingSpec
 from lmforge.training.stopping import PARENT, StopRequest
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValidationError) as error:
         print(f"{arguments[0]}: {error}\n{USAGE}", file=sys.stderr)
         return 2
-    for name, value in repeatable_settings().items():
+    for name, value in computing_settings().items():
         os.environ.setdefault(name, value)
     by_hand = PARENT not in os.environ
     if spec.settings.num_processes > 1 and not started_as_worker():

@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from lmforge.computing import compute_repeatably
 from lmforge.faults import point
-from lmforge.repeatability import compute_repeatably
 from lmforge.training.allocation import keep_freed_memory
 from lmforge.training.averaging import Averaging
 from lmforge.training.budgets import Budgets

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lmforge.computing import computing_settings
 from lmforge.home import Home
-from lmforge.repeatability import repeatable_settings
 
 SEEN = """
 import json, torch
-from lmforge.repeatability import compute_repeatably
+from lmforge.computing import compute_repeatably
 compute_repeatably()
 filled = torch.utils.deterministic.fill_uninitialized_memory
 print(json.dumps([torch.are_deterministic_algorithms_enabled(), filled]))
@@ -19,7 +19,7 @@ print(json.dumps([torch.are_deterministic_algorithms_enabled(), filled]))
 
 
 def test_every_process_gets_the_settings_and_a_user_may_have_others(tmp_path):
-    settings = repeatable_settings()
+    settings = computing_settings()
     assert settings.items() <= Home(project=tmp_path, path=tmp_path).settings().items()
     code = f"import os; from pathlib import Path; from lmforge.home import Home; p = Path({str(tmp_path)!r}); "
     code += "Home(project=p, path=p).prepare(); print(os.environ['CUBLAS_WORKSPACE_CONFIG'])"
@@ -32,7 +32,7 @@ def test_every_process_gets_the_settings_and_a_user_may_have_others(tmp_path):
 def test_the_slow_mode_of_other_processors_is_not_asked_for():
     processors = Path("/proc/cpuinfo")
     is_intel = processors.is_file() and "GenuineIntel" in processors.read_text()
-    assert (repeatable_settings().get("MKL_CBWR") == "AUTO") is is_intel
+    assert (computing_settings().get("MKL_CBWR") == "AUTO") is is_intel
 
 
 def test_operations_have_one_order_and_memory_is_not_filled_for_it():
