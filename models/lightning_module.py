@@ -66,9 +66,11 @@ class LanguageModule(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         self.zero_grad()
-        torch.manual_seed(
-            int(np.random.SeedSequence([self.seed, self.global_step, self.global_rank]).generate_state(1)[0])
-        )
+        seed = int(np.random.SeedSequence([self.seed, self.global_step, self.global_rank]).generate_state(1)[0])
+        # torch.manual_seed prepares devices that are not there, a millisecond a step.
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The mean loss of the batch; its graph is that of the last part, the others' gradients are already there."""
@@ -98,7 +100,8 @@ class LanguageModule(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        norm = float(nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val or float("inf")))
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        norm = float(nn.utils.clip_grad_norm_(weights, gradient_clip_val or float("inf")))
         if np.isfinite(norm) and np.isfinite(self.step_loss):
             self.gradient_norm = norm
             return

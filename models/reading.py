@@ -47,7 +47,7 @@ def _reading(model: PreTrainedModel, places: Tensor) -> Iterator[bool]:
     Layers that compute themselves again in the backward pass would do so without it.
     """
     layer: Any = last_layer(model)
-    if layer is None or model.is_activation_checkpointing:
+    if layer is None or layer.gradient_checkpointing:
         yield False
         return
 

@@ -88,7 +88,7 @@ def test_gradient_norm_is_that_before_clipping():
     module = module_of()
     module.training_step(causal_batch(), 0).backward()
     norm = torch.cat([weight.grad.flatten() for weight in module.parameters()]).norm().item()
-    module.configure_gradient_clipping(None, gradient_clip_val=norm / 4)
+    module.configure_gradient_clipping(module.configure_optimizers()["optimizer"], gradient_clip_val=norm / 4)
     clipped = torch.cat([weight.grad.flatten() for weight in module.parameters()]).norm().item()
     assert module.gradient_norm == pytest.approx(norm, rel=1e-4)
     assert clipped == pytest.approx(norm / 4, rel=1e-4)
