@@ -22,7 +22,15 @@ def resolve(home: Home, recipe: Recipe) -> tuple[Recipe, Start | None]:
     Raises InputError for a model that is not there or does not fit the recipe.
     """
     start = _registered(home, recipe) if is_registered(recipe) else local_start(recipe, home.project)
-    return (started(recipe, start), start) if start else (recipe, None)
+    if start is None:
+        return recipe, None
+    resolved = started(recipe, start)
+    if recipe.corpus is not None and not is_registered(recipe):
+        # A stage would say it, too, after the corpus has been collected and cleaned.
+        from lmforge.tokenization.adopting import check_adoption
+
+        check_adoption(start.directory, recipe.pretraining.max_seq_length, recipe.pretraining.objectives)
+    return resolved, start
 
 
 def _registered(home: Home, recipe: Recipe) -> Start:

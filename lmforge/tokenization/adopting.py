@@ -12,6 +12,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tokenizers import Tokenizer as FastTokenizer
@@ -20,7 +21,7 @@ from lmforge.artifacts.artifact import Counts
 from lmforge.artifacts.store import Outcome, Request
 from lmforge.errors import InputError
 from lmforge.hashing import code_fingerprint, hash_value
-from lmforge.tokenization.roles import NAMING_FILES, ROLE_NAMES, roles_of, special_names
+from lmforge.tokenization.roles import NAMING_FILES, ROLE_NAMES, check_objectives, roles_of, special_names
 from lmforge.tokenization.tokenizer import load_tokenizer, save_tokenizer, tokenizer_fingerprint
 
 _SENTINEL = "<extra_id_{}>"
@@ -78,6 +79,14 @@ def adopt_tokenizer(start: Path, max_seq_length: int, out: Path) -> None:
             f"model.from: the tokenizer of {start} has no token that begins or ends a text; name one as eos_token in "
             f"its {_TOKENIZER_CONFIG}"
         )
+
+
+def check_adoption(start: Path, max_seq_length: int, objectives: tuple[str, ...]) -> None:
+    """Raise InputError for a tokenizer that cannot be adopted, or lacks a token which an objective needs."""
+    with TemporaryDirectory() as directory:
+        adopted = Path(directory) / "tokenizer"
+        adopt_tokenizer(start, max_seq_length, adopted)
+        check_objectives(adopted, objectives, of=start)
 
 
 def _opened(start: Path) -> Any:

@@ -97,15 +97,18 @@ def special_names(tokenizer: FastTokenizer) -> list[str]:
     return [token.content for _, token in added if token.special]
 
 
-def check_objectives(directory: Path, objectives: tuple[str, ...]) -> None:
-    """Raise InputError for a pre-training objective that needs a token which the tokenizer does not have."""
+def check_objectives(directory: Path, objectives: tuple[str, ...], of: Path | None = None) -> None:
+    """Raise InputError for a pre-training objective that needs a token which the tokenizer does not have.
+
+    of: what people know the directory as, where that is another one.
+    """
     roles = roles_of(directory)
     for objective in objectives:
         if lacking := roles.lacking(objective):
             fitting = ", ".join(one for one in _NEEDED if not roles.lacking(one))
             raise InputError(
                 f"pretraining.objective: {objective} needs a token for {' and '.join(lacking)}, which the tokenizer of "
-                f"{directory} does not have; as far as its tokens go, these can be learned: {fitting}"
+                f"{of or directory} does not have; as far as its tokens go, these can be learned: {fitting}"
             )
 
 

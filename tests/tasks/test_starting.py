@@ -12,6 +12,7 @@ from lmforge.errors import InputError
 from lmforge.recipe import load_recipe
 from tasks import tracking
 from tasks.starting import resolve
+from tests.stock import stock_checkpoint
 from tests.tiny import RECIPE
 
 HEAD, TAIL = RECIPE.split("tokenizer:")[0], RECIPE[RECIPE.index("pretraining:") :]
@@ -88,3 +89,17 @@ def test_a_recipe_that_starts_from_nothing_is_left_alone(home, tmp_path):
     path.write_text(RECIPE)
     loaded = load_recipe(path)
     assert resolve(home, loaded) == (loaded, None)
+
+
+def test_a_token_that_an_objective_lacks_is_missed_before_anything_runs(home, tmp_path):
+    texts = [f"package {number} reads and writes files of the net" for number in range(200)]
+    stock_checkpoint("t5", texts, home.project / "stock")
+    spans, hidden = (
+        recipe(tmp_path, "stock", f"pretraining.objective={one}") for one in ("span_corruption", "denoising")
+    )
+    found, start = resolve(home, spans)
+    assert (found.model.architecture, start.name) == ("t5", "stock")
+    with pytest.raises(
+        InputError, match=rf"denoising needs a token for mask, .* of {home.project}/stock does not have"
+    ):
+        resolve(home, hidden)
