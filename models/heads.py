@@ -33,7 +33,7 @@ class PredictionHead(NamedTuple):
     def sums(self, hidden: Tensor, targets: Tensor) -> dict[str, float]:
         """`loss`, the sum of the cross-entropies in nats, `correct`, how often the most probable is right, `count`."""
         loss = correct = 0.0
-        for part in chunks(len(targets)):
+        for part in chunks(len(targets), len(self.weight)):
             wanted, logits = targets[part], self(hidden[part])
             loss += functional.cross_entropy(logits, wanted, reduction="sum").item()
             correct += (logits.argmax(-1) == wanted).sum().item()

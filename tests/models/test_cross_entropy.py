@@ -4,9 +4,15 @@ import pytest
 import torch
 from torch.nn import functional
 
+from models import cross_entropy
 from models.cross_entropy import chunks, linear_cross_entropy
 
-NUM, HIDDEN, VOCAB = 2100, 16, 50  # more than two chunks
+NUM, HIDDEN, VOCAB = 2100, 16, 50
+
+
+@pytest.fixture(autouse=True)
+def more_than_two_chunks(monkeypatch):
+    monkeypatch.setattr(cross_entropy, "_LOGITS_AT_ONCE", VOCAB << 10)
 
 
 @pytest.fixture
@@ -86,6 +92,11 @@ def test_half_precision_weights_sum_in_wider_numbers(given, targets):
 
 @pytest.mark.parametrize("number", [0, 1, 1024, 1025, 5000])
 def test_chunks_are_equal_and_cover_all(number):
-    sizes = [len(range(*part.indices(number))) for part in chunks(number)]
+    sizes = [len(range(*part.indices(number))) for part in chunks(number, VOCAB)]
     assert sum(sizes) == number
     assert not sizes or max(sizes) - min(sizes) < len(sizes)
+
+
+def test_a_large_vocabulary_has_small_chunks():
+    assert [part.stop for part in chunks(4, VOCAB << 9)] == [2, 4]
+    assert [part.stop for part in chunks(2, VOCAB << 12)] == [1, 2]

@@ -8,7 +8,7 @@ from models.architectures import Special, build_config, language_model
 from models.heads import prediction_head
 
 SPECIAL = Special(pad=0, cls=2, sep=3, mask=4, vocab_size=90)
-NUM = 1100  # more than one chunk
+NUM = 1100
 OBJECTIVES = {
     "bert": "masked_lm",
     "modernbert": "masked_lm",
