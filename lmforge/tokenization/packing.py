@@ -18,8 +18,9 @@ import numpy as np
 from lmforge.errors import InputError, IntegrityError
 from lmforge.hashing import short
 from lmforge.tokenization.encoding import DTYPE, WIDE, Encoded, id_type
+from lmforge.tokenization.roles import roles_of
 from lmforge.tokenization.rows import AGAIN, UNREADABLE, write_rows
-from lmforge.tokenization.tokenizer import load_tokenizer, tokenizer_fingerprint
+from lmforge.tokenization.tokenizer import tokenizer_fingerprint
 
 _ORIGIN = "tokens.json"
 
@@ -52,7 +53,7 @@ def write_origin(directory: Path, tokenizer_dir: Path, block_length: int) -> Non
     """Say beside the blocks of `directory` which tokenizer made them."""
     origin = {
         "tokenizer": tokenizer_fingerprint(tokenizer_dir),
-        "vocab_size": load_tokenizer(tokenizer_dir).get_vocab_size(),
+        "vocab_size": len(roles_of(tokenizer_dir).ordinary),
         "block_length": block_length,
     }
     (directory / _ORIGIN).write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
@@ -95,7 +96,7 @@ def _check_origin(path: Path, blocks: np.ndarray, tokenizer_dir: Path) -> None:
         )
     if blocks.shape[1] != origin["block_length"]:
         raise IntegrityError(f"{path}: blocks of {blocks.shape[1]} tokens, {origin['block_length']} expected; {AGAIN}")
-    vocab_size = load_tokenizer(tokenizer_dir).get_vocab_size()
+    vocab_size = len(roles_of(tokenizer_dir).ordinary)
     if blocks.dtype != (dtype := id_type(origin["vocab_size"])):
         raise IntegrityError(f"{path}: holds {blocks.dtype}, not little-endian {dtype}; {AGAIN}")
     if (largest := int(blocks.max(initial=0))) >= vocab_size:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,7 +70,10 @@ class Roles(NamedTuple):
 def roles_of(directory: Path) -> Roles:
     """The roles in the tokenizer of a directory; raises InputError where there is none that can be read."""
     files = [directory / name for name in (TOKENIZER_FILE, *NAMING_FILES)]
-    return _roles(directory, tuple(hash_file(path) for path in files if path.is_file()))
+    content = tuple((path.name, hash_file(path)) for path in files if path.is_file())
+    if content not in _known:
+        _known[content] = _read_roles(directory)
+    return _known[content]
 
 
 def document_tokenizer(directory: Path) -> FastTokenizer:
@@ -112,8 +114,11 @@ def check_objectives(directory: Path, objectives: tuple[str, ...], of: Path | No
             )
 
 
-@lru_cache(maxsize=16)
-def _roles(directory: Path, digests: tuple[str, ...]) -> Roles:
+# By names and hashes of the files: a stage copies a tokenizer, and opening a large one takes half a second.
+_known: dict[tuple[tuple[str, str], ...], Roles] = {}
+
+
+def _read_roles(directory: Path) -> Roles:
     tokenizer = load_tokenizer(directory)
     named = {name: tokenizer.token_to_id(token) for name, token in _names(directory).items()}
     prefix, suffix = _written(tokenizer)

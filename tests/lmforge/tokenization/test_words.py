@@ -137,6 +137,18 @@ def test_table_that_is_too_large_is_dropped(learned, descriptions):
         assert_same(reference, encoder, [row["description"]])
 
 
+def test_words_are_found_by_bytes_and_where_those_do_not_add_up_by_the_library(learned, descriptions):
+    texts = [row["description"] for row in descriptions]
+    reference = load_tokenizer(learned["bpe", False])
+    for misleading in (False, True):
+        encoder = WordEncoder(reference)
+        found = encoder._words._token_bytes
+        assert int(found[reference.token_to_id("a")]) == 1
+        encoder._words._token_bytes = found + 1 if misleading else found
+        assert_same(reference, encoder, texts)
+    assert all(WordEncoder(load_tokenizer(learned[kind]))._words._token_bytes is None for kind in KINDS[:2] + KINDS[3:])
+
+
 def test_parts_of_a_batch_are_the_batch():
     texts = pl.Series(["", "a" * words._BYTES_AT_ONCE, "b", "c" * (2 * words._BYTES_AT_ONCE), "", "d"])
     parts = list(words._slices(texts))
