@@ -15,23 +15,28 @@ from torch.autograd import Function
 from torch.nn import LinearCrossEntropyOptions, functional
 
 # Logits that are in memory at a time, 128 MB; measured on a CPU: from 512 positions of 16,384 on as fast, below slower.
-_LOGITS_AT_ONCE = 1 << 25
+LOGITS_AT_ONCE = 1 << 25
 
 
-def chunks(number: int, vocab_size: int) -> list[slice]:
+def chunks(number: int, vocab_size: int, logits_at_once: int = LOGITS_AT_ONCE) -> list[slice]:
     """Equal chunks of so many positions: a small one at the end is as slow as a whole one."""
-    size = _chunk_size(number, vocab_size)
+    size = _chunk_size(number, vocab_size, logits_at_once)
     return [slice(start, start + size) for start in range(0, number, size)]
 
 
-def _chunk_size(number: int, vocab_size: int) -> int:
-    most = max(1, _LOGITS_AT_ONCE // vocab_size)
+def _chunk_size(number: int, vocab_size: int, logits_at_once: int) -> int:
+    most = max(1, logits_at_once // vocab_size)
     num_chunks = max(1, -(-number // most))
     return max(1, -(-number // num_chunks))
 
 
 def linear_cross_entropy(
-    features: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, divisor: float = 1.0
+    features: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    divisor: float = 1.0,
+    logits_at_once: int = LOGITS_AT_ONCE,
 ) -> Tensor:
     """Sum of the cross-entropies of `targets`, `[n]`, in nats, over `divisor`: a scalar, 0 where there are none.
 
@@ -40,14 +45,14 @@ def linear_cross_entropy(
     """
     if weight.dtype != torch.float32:
         # Sums over half precision need wider numbers, which torch's has.
-        options = LinearCrossEntropyOptions(batch_chunk_size=_chunk_size(len(targets), len(weight)))
+        options = LinearCrossEntropyOptions(batch_chunk_size=_chunk_size(len(targets), len(weight), logits_at_once))
         return (
             functional.linear_cross_entropy(
                 features, weight, targets, linear_bias=bias, reduction="sum", options=options
             )
             / divisor
         )
-    loss: Tensor = _LinearCrossEntropy.apply(features, weight, bias, targets, divisor)  # type: ignore[no-untyped-call]
+    loss: Tensor = _LinearCrossEntropy.apply(features, weight, bias, targets, divisor, logits_at_once)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -56,7 +61,13 @@ class _LinearCrossEntropy(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, divisor: float
+        ctx: Any,
+        features: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        divisor: float,
+        logits_at_once: int,
     ) -> Tensor:
         ctx.gradients = [
             None if of is None or not needed else torch.zeros_like(of)
@@ -64,10 +75,10 @@ class _LinearCrossEntropy(Function):
         ]
         by_features, by_weight, by_bias = ctx.gradients
         divided, loss = features / divisor, features.new_zeros(())
-        buffer = features.new_empty((_chunk_size(len(targets), len(weight)), len(weight)))
-        for part in chunks(len(targets), len(weight)):
-            here, aimed = features[part], targets[part, None]
-            probabilities = torch.softmax(_logits(here, weight, bias, buffer[: len(here)]), -1, out=buffer[: len(here)])
+        buffer = features.new_empty((_chunk_size(len(targets), len(weight), logits_at_once), len(weight)))
+        for part in chunks(len(targets), len(weight), logits_at_once):
+            here, aimed, place = features[part], targets[part, None], buffer[: len(targets[part])]
+            probabilities = torch.softmax(_logits(here, weight, bias, place), -1, out=place)
             likely = probabilities.gather(1, aimed)
             loss -= _logarithms(likely, here, weight, bias, aimed).sum()
             probabilities.scatter_(1, aimed, likely - 1)
@@ -81,17 +92,19 @@ class _LinearCrossEntropy(Function):
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        (factor,) = outer
-        if factor != 1:
-            ctx.gradients = [None if one is None else one * factor for one in ctx.gradients]
-        return (*ctx.gradients, None, None)
+        (factor,), gradients = outer, ctx.gradients
+        # What is kept here as well would be copied where it is wanted, not handed on.
+        ctx.gradients = None
+        if gradients is None:
+            raise RuntimeError("the gradients of this loss were handed on; compute the loss again")
+        scaled = gradients if factor == 1 else [None if one is None else one * factor for one in gradients]
+        return (*scaled, None, None, None)
 
 
 def _logits(features: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor) -> Tensor:
-    product = (
-        torch.mm(features, weight.t(), out=out) if bias is None else torch.addmm(bias, features, weight.t(), out=out)
-    )
-    return product
+    if bias is None:
+        return torch.mm(features, weight.t(), out=out)
+    return torch.addmm(bias, features, weight.t(), out=out)
 
 
 def _logarithms(likely: Tensor, features: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> Tensor:
