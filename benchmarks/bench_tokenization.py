@@ -3,7 +3,8 @@
 Ours is everything from Parquet shards to published units and blocks on disk, for both engines; the peer begins with
 texts in memory and tokenizes and groups them with `datasets.map`, the usual way of the example scripts for language
 models. Learning the vocabulary is in neither, nor is finding out once for a tokenizer what the quick engine may be
-trusted with (reported as `agreement_seconds`). Systems take turns; rates are tokens a second, `ratios` of medians.
+trusted with (reported as `agreement_seconds`). `tokie_alone` is the library from texts to ids in memory, which nothing
+around it can be faster than. Systems take turns; rates are tokens a second, `ratios` of medians.
 
 Usage: python benchmarks/bench_tokenization.py [--documents N] [--repeat N] [--rounds N] [--json]
 """
@@ -95,6 +96,7 @@ def measure(kind: str, texts: list[str], arguments: argparse.Namespace, work: Pa
     systems: dict[str, Callable[[], int]] = {
         "tokenizers": lambda: ours(once, chosen, work / "reference"),
         "tokie": lambda: ours(often, quick, work / "quick"),
+        "tokie_alone": alone(some * arguments.repeat, tokenizer),
         PEER: lambda: peer(some, kind, tokenizer, work / "peer"),
     }
     timings: dict[str, list[Timing]] = {name: [] for name in systems}
@@ -148,6 +150,14 @@ def ours(clean: Path, chosen: Tokenizer, work: Path) -> int:
     _, facts = tokenize(clean, work / "out", chosen, BLOCK_LENGTH, Workshop(Store(work / "store")))
     assert facts["engine"] == chosen.engine, facts["engine_fallback"]
     return int(facts["num_tokens"])
+
+
+def alone(texts: list[str], tokenizer: Path) -> Callable[[], int]:
+    """The quick engine as its authors ship it; its tokens may differ from those of `tokenizers`."""
+    from tokie import Tokenizer as QuickTokenizer
+
+    engine = QuickTokenizer.from_json(str(tokenizer / "tokenizer.json"))
+    return lambda: len(engine.encode_batch_flat(texts)[0])
 
 
 def peer(texts: list[str], kind: str, tokenizer: Path, work: Path) -> int:
