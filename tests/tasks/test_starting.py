@@ -93,13 +93,12 @@ def test_a_recipe_that_starts_from_nothing_is_left_alone(home, tmp_path):
 
 def test_a_token_that_an_objective_lacks_is_missed_before_anything_runs(home, tmp_path):
     texts = [f"package {number} reads and writes files of the net" for number in range(200)]
-    stock_checkpoint("t5", texts, home.project / "stock")
+    home = home.model_copy(update={"project": tmp_path})
+    stock_checkpoint("t5", texts, tmp_path / "stock")
     spans, hidden = (
         recipe(tmp_path, "stock", f"pretraining.objective={one}") for one in ("span_corruption", "denoising")
     )
     found, start = resolve(home, spans)
     assert (found.model.architecture, start.name) == ("t5", "stock")
-    with pytest.raises(
-        InputError, match=rf"denoising needs a token for mask, .* of {home.project}/stock does not have"
-    ):
+    with pytest.raises(InputError, match=rf"denoising needs a token for mask, .* of {tmp_path}/stock does not have"):
         resolve(home, hidden)
