@@ -67,10 +67,11 @@ class LanguageModule(pl.LightningModule):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         self.zero_grad()
         seed = int(np.random.SeedSequence([self.seed, self.global_step, self.global_rank]).generate_state(1)[0])
-        # torch.manual_seed prepares devices that are not there, a millisecond a step.
-        torch.default_generator.manual_seed(seed)
-        if self.device.type == "cuda":
-            torch.cuda.manual_seed(seed)
+        if self.device.type == "cpu":
+            # torch.manual_seed prepares devices that are not there, a millisecond a step.
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The mean loss of the batch; its graph is that of the last part, the others' gradients are already there."""

@@ -72,6 +72,8 @@ def roles_of(directory: Path) -> Roles:
     files = [directory / name for name in (TOKENIZER_FILE, *NAMING_FILES)]
     content = tuple((path.name, hash_file(path)) for path in files if path.is_file())
     if content not in _known:
+        if len(_known) == _MOST_KNOWN:
+            _known.clear()
         _known[content] = _read_roles(directory)
     return _known[content]
 
@@ -116,6 +118,7 @@ def check_objectives(directory: Path, objectives: tuple[str, ...], of: Path | No
 
 # By names and hashes of the files: a stage copies a tokenizer, and opening a large one takes half a second.
 _known: dict[tuple[tuple[str, str], ...], Roles] = {}
+_MOST_KNOWN = 16
 
 
 def _read_roles(directory: Path) -> Roles:
