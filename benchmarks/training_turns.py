@@ -16,11 +16,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lmforge.computing import computing_settings
 from lmforge.training.spec import TrainingSpec
 
 HERE = Path(__file__).parent
 MISSING = "accelerate is not installed: pip install 'lmforge[bench]', or name a --peer-python that has it"
-# As lmforge sets them for its own programs; the same for all systems.
+# The same for all systems; ours has beside it what lmforge sets for its own programs.
 ENVIRONMENT = {"GOMP_SPINCOUNT": "50000", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1",
                "TRANSFORMERS_VERBOSITY": "error", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}  # fmt: skip
 SETTINGS = {"learning_rate": 5e-4, "warmup_steps": 0, "weight_decay": 0.01}
@@ -28,13 +29,13 @@ SETTINGS = {"learning_rate": 5e-4, "warmup_steps": 0, "weight_decay": 0.01}
 NEVER = 10**9
 
 
-def call(command: Sequence[str | Path]) -> dict[str, Any]:
-    """The JSON that a script of this directory prints in its last line."""
+def call(command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The JSON that a script of this directory prints in its last line; `environment` is added to that of all."""
     python, script, *rest = map(str, command)
     paths = os.pathsep.join([str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
         [python, str(HERE / script), *rest],
-        env=os.environ | ENVIRONMENT | {"PYTHONPATH": paths},
+        env=os.environ | ENVIRONMENT | dict(environment or {}) | {"PYTHONPATH": paths},
         capture_output=True,
         text=True,
         check=False,
@@ -69,7 +70,7 @@ def our_turn(spec: TrainingSpec, *options: str) -> dict[str, Any]:
     spec.run_dir.mkdir(parents=True)
     path = spec.run_dir / "turn.json"
     path.write_text(spec.model_dump_json(), encoding="utf-8")
-    return call([sys.executable, "training_ours.py", path, *options])
+    return call([sys.executable, "training_ours.py", path, *options], computing_settings())
 
 
 def matrix_rate(num_threads: int) -> float:

@@ -101,8 +101,7 @@ class LanguageModule(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-        norm = float(nn.utils.clip_grad_norm_(weights, gradient_clip_val or float("inf")))
+        norm = clip(optimizer, gradient_clip_val or float("inf"))
         if np.isfinite(norm) and np.isfinite(self.step_loss):
             self.gradient_norm = norm
             return
@@ -123,6 +122,16 @@ class LanguageModule(pl.LightningModule):
         whole = loss.detach() if alone else self.trainer.strategy.reduce(loss.detach(), reduce_op="mean")
         self.step_loss = float(whole)
         return loss
+
+
+def clip(optimizer: torch.optim.Optimizer, max_norm: float) -> float:
+    """Scale the gradients down to `max_norm` and return the norm that they had; not finite, they stay what they are."""
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    total = nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
+    norm = float(total)
+    if max_norm < norm < float("inf"):
+        nn.utils.clip_grads_with_norm_(weights, max_norm, total)
+    return norm
 
 
 def parameter_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

@@ -23,13 +23,8 @@ _MODEL_TYPES = ("bert", "electra")
 def hidden_states_at(model: PreTrainedModel, batch: Batch, read: Tensor) -> Tensor:
     """Last hidden states of a batch where `read`, `[n, length]` of bool, is true: `[k, hidden_size]`, row by row."""
     places = read.flatten().nonzero().squeeze(1)
-    return read_of(model, places, **model_inputs(model, batch))
-
-
-def read_of(model: PreTrainedModel, places: Tensor, **inputs: Any) -> Tensor:
-    """Last hidden states at `places`, `[k]`, of the rows one after another: `[k, hidden_size]`."""
     with _reading(model, places) as alone:
-        hidden: Tensor = model.base_model(**inputs).last_hidden_state
+        hidden: Tensor = model.base_model(**model_inputs(model, batch)).last_hidden_state
     return hidden[0] if alone else hidden.flatten(0, 1).index_select(0, places)
 
 

@@ -7,13 +7,10 @@ The sums are the same but for their order.
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
-from torch.autograd import Function
-from torch.autograd.function import FunctionCtx
-from torch.nn import functional
 from transformers import PreTrainedModel
+
+from models.lookup import look_up
 
 
 class TiedEmbedding(nn.Embedding):
@@ -28,8 +25,7 @@ class TiedEmbedding(nn.Embedding):
         """Vectors of token ids, `[..., embedding_dim]`."""
         if not (self.training and self.weight.requires_grad):
             return super().forward(input)
-        found: Tensor = _Lookup.apply(input, self.weight, self)  # type: ignore[no-untyped-call]
-        return found
+        return look_up(input, self.weight, self.padding_idx, lambda ids, rows: self.waiting.append((ids, rows)))
 
     def add_waiting(self, weight: Tensor) -> None:
         """Add the rows to the gradient that `weight` has."""
@@ -37,26 +33,6 @@ class TiedEmbedding(nn.Embedding):
         for ids, rows in self.waiting:
             weight.grad.index_add_(0, ids, rows.to(weight.grad.dtype))
         self.waiting.clear()
-
-
-class _Lookup(Function):
-    """An embedding whose backward pass leaves ids and gradients of rows to `TiedEmbedding.add_waiting`."""
-
-    @staticmethod
-    def forward(ctx: Any, input: Tensor, weight: Tensor, embedding: TiedEmbedding) -> Tensor:
-        ctx.save_for_backward(input)
-        ctx.embedding = embedding
-        return functional.embedding(input, weight)
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[None, None, None]:
-        (ids,), embedding = ctx.saved_tensors, ctx.embedding  # type: ignore[attr-defined]
-        ids, rows = ids.flatten(), gradients[0].flatten(0, -2)
-        if embedding.padding_idx is not None:
-            kept = ids != embedding.padding_idx
-            ids, rows = ids[kept], rows[kept]
-        embedding.waiting.append((ids, rows))
-        return None, None, None
 
 
 def tie_gradients(model: PreTrainedModel) -> bool:

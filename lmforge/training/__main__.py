@@ -35,8 +35,6 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValidationError) as error:
         print(f"{arguments[0]}: {error}\n{USAGE}", file=sys.stderr)
         return 2
-    for name, value in computing_settings().items():
-        os.environ.setdefault(name, value)
     by_hand = PARENT not in os.environ
     if spec.settings.num_processes > 1 and not started_as_worker():
         code = launch(Path(arguments[0]), spec.settings.num_processes, stop)
@@ -62,5 +60,12 @@ def _train(spec: TrainingSpec, stop: StopRequest) -> int:
     return 128 + number if number else 0
 
 
+def _start_with_settings() -> None:
+    """Start again where a setting is missing: some are read before Python is."""
+    if missing := {name: value for name, value in computing_settings().items() if name not in os.environ}:
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | missing)  # noqa: S606
+
+
 if __name__ == "__main__":
+    _start_with_settings()
     sys.exit(main(sys.argv[1:]))

@@ -19,7 +19,7 @@ import torch
 from lmforge.errors import TrainingError
 from lmforge.training.durable import write_file
 from lmforge.training.spec import TrainingSpec
-from models.lightning_module import LanguageModule
+from models.lightning_module import LanguageModule, clip
 from models.objectives import Batch
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def _range_test(module: LanguageModule, batch_of: Callable[[int], Batch]) -> tup
         loss = module.objective.loss(module.model, {name: one.to(device) for name, one in batch_of(step).items()})
         optimizer.zero_grad()
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+        clip(optimizer, 1.0)
         optimizer.step()
         average = _SMOOTHING * average + (1 - _SMOOTHING) * float(loss.detach())
         smoothed = average / (1 - _SMOOTHING ** (step + 1))

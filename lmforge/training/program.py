@@ -174,7 +174,7 @@ def _lighten_tables(spec: TrainingSpec, module: LanguageModule, data: TrainingDa
     used = data.used_ids()
     if used is None and processes.size == 1:
         tie_gradients(module.model)  # several processes exchange a gradient before the rows are in it
-    elif used is not None and train_used_rows(module.model, used):
+    elif used is not None and train_used_rows(module.model, used, by_rows=processes.size == 1):
         logger.info("%s: texts hold %d tokens; the others of the vocabulary stay as they are", spec.name, len(used))
 
 

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from models.architectures import SIZES, Special, build_config, classifier
-from models.lightning_module import parameter_groups
+from models.lightning_module import clip, parameter_groups
 from models.objectives.sequence_classification import Example, SequenceClassification
 from models.vocabulary import UsedEmbedding, restore_whole_table, train_used_rows
 
@@ -36,17 +36,18 @@ def trained(model, steps=4):
     for _ in range(steps):
         optimizer.zero_grad()
         objective.loss(model, objective.collate(rows(TEXTS))).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+        clip(optimizer, 0.5)
         optimizer.step()
     return model.eval()
 
 
+@pytest.mark.parametrize("by_rows", [False, True])
 @pytest.mark.parametrize("architecture", ["bert", "modernbert", "gpt2", "llama"])
-def test_weights_and_answers_are_those_of_the_whole_table(architecture, tmp_path):
+def test_weights_and_answers_are_those_of_the_whole_table(architecture, by_rows, tmp_path):
     whole = build(architecture)
     part = copy.deepcopy(whole)
     first = whole.get_input_embeddings().weight.detach().clone()
-    assert train_used_rows(part, np.array(USED))
+    assert train_used_rows(part, np.array(USED), by_rows=by_rows)
     trained(whole), trained(part)
     # A text of the validation may hold a token that training never saw.
     batch = SequenceClassification(pad=0).collate(rows([[2, 7, 150, 199, 3], [2, 3]]))
@@ -73,6 +74,19 @@ def test_checkpoints_hold_the_trained_rows_only():
     train_used_rows(model, np.array(USED))
     tables = {name: tuple(one.shape) for name, one in model.state_dict().items() if "word_embeddings" in name}
     assert tables == {"bert.embeddings.word_embeddings.weight": (len(USED), SIZES["nano"].hidden_size)}
+
+
+def test_gradient_of_a_batch_holds_nothing_of_the_last_one_also_in_parts_and_when_it_was_not_finite():
+    whole = torch.nn.Embedding(6, 4, padding_idx=0)
+    kept, made = (UsedEmbedding(whole, torch.tensor([0, 1, 3, 5]), by_rows=by_rows) for by_rows in (True, False))
+    optimizer = torch.optim.SGD(kept.parameters())
+    for parts, factor in (([[1, 3, 3], [3, 0]], 1.0), ([[5]], float("nan")), ([[0, 1]], 1.0), ([[5, 5]], 50.0)):
+        for embedding in (kept, made):
+            embedding.zero_grad()
+            for ids in parts:
+                (factor * embedding(torch.tensor(ids)).square().sum()).backward()
+        torch.testing.assert_close(kept.weight.grad, made.weight.grad, equal_nan=True)
+        clip(optimizer, 1.0)
 
 
 def test_token_that_training_must_not_hold_fails_in_training():
