@@ -9,12 +9,14 @@ as batches, and a checkpoint could fall between two of them.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.distributed.fsdp import FullyShardedDataParallel
 from transformers import PreTrainedModel
 
 from models.memory import split, split_by_length
@@ -22,7 +24,7 @@ from models.objectives.base import Batch, Objective
 from models.schedules import SCHEDULES
 from models.unpadding import unpads
 
-__all__ = ["SCHEDULES", "LanguageModule", "parameter_groups"]
+__all__ = ["SCHEDULES", "LanguageModule", "clip", "decayed_names", "parameter_groups", "sharded_root"]
 
 
 class LanguageModule(pl.LightningModule):
@@ -53,6 +55,7 @@ class LanguageModule(pl.LightningModule):
         super().__init__()
         self.model = model
         self.objective = objective
+        self.decayed = decayed_names(model)
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.betas = betas
@@ -63,6 +66,10 @@ class LanguageModule(pl.LightningModule):
         self.position = 0.0
         self.step_loss = 0.0
         self.gradient_norm: float | None = 0.0
+
+    def forward(self, batch: Batch) -> dict[str, float]:
+        """What a validation adds up of a batch."""
+        return self.objective.sums(self.model, batch)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         self.zero_grad()
@@ -101,7 +108,9 @@ class LanguageModule(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        norm = clip(optimizer, gradient_clip_val or float("inf"))
+        max_norm = gradient_clip_val or float("inf")
+        root = sharded_root(self)
+        norm = clip(optimizer, max_norm) if root is None else float(root.clip_grad_norm_(max_norm))
         if np.isfinite(norm) and np.isfinite(self.step_loss):
             self.gradient_norm = norm
             return
@@ -110,7 +119,7 @@ class LanguageModule(pl.LightningModule):
         self.zero_grad()
 
     def configure_optimizers(self) -> dict[str, Any]:
-        decayed, others = parameter_groups(self.model)
+        decayed, others = parameter_groups(self.model, self.decayed)
         groups = [{"params": decayed, "weight_decay": self.weight_decay}, {"params": others, "weight_decay": 0.0}]
         optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, betas=self.betas, fused=True)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.factor(max(step, self.position)))
@@ -124,6 +133,12 @@ class LanguageModule(pl.LightningModule):
         return loss
 
 
+def sharded_root(module: pl.LightningModule) -> FullyShardedDataParallel | None:
+    """What a sharded module is wrapped in: weights are whole only in a pass through it, gradients and norms never."""
+    root = None if module._trainer is None else module.trainer.strategy.model
+    return root if isinstance(root, FullyShardedDataParallel) else None
+
+
 def clip(optimizer: torch.optim.Optimizer, max_norm: float) -> float:
     """Scale the gradients down to `max_norm` and return the norm that they had; not finite, they stay what they are."""
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
@@ -134,13 +149,17 @@ def clip(optimizer: torch.optim.Optimizer, max_norm: float) -> float:
     return norm
 
 
-def parameter_groups(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+def decayed_names(model: nn.Module) -> frozenset[str]:
+    """The weights that decay: matrices only; on gains, biases and embeddings of rare tokens decay does harm."""
+    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+    return frozenset(name for name, one in model.named_parameters() if one.ndim >= 2 and id(one) not in embeddings)
+
+
+def parameter_groups(model: nn.Module, decayed: Collection[str]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """The trainable weights that decay and those that do not.
 
-    Decay pulls matrices only; on gains, biases and embeddings of rare tokens it does harm.
+    By name, because a shard of a matrix is flat, in a module whose name has got a part more.
     """
-    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
-    trained = [weight for weight in model.parameters() if weight.requires_grad]
-    decayed = [weight for weight in trained if weight.ndim >= 2 and id(weight) not in embeddings]
-    chosen = {id(weight) for weight in decayed}
-    return decayed, [weight for weight in trained if id(weight) not in chosen]
+    trained = [(name.replace("_fsdp_wrapped_module.", ""), one) for name, one in model.named_parameters()]
+    trained = [(name, one) for name, one in trained if one.requires_grad]
+    return [one for name, one in trained if name in decayed], [one for name, one in trained if name not in decayed]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.nn import functional
 from transformers import PreTrainedModel
 
@@ -58,14 +59,16 @@ class Unpadded(NamedTuple):
 def unpads(model: PreTrainedModel) -> bool:
     """Whether `pooled_logits` can be had of this classifier.
 
-    Layers that compute themselves again in the backward pass cannot, nor those whose compiled code is for one form.
+    Layers that compute themselves again in the backward pass cannot, nor those whose compiled code is for one form, nor
+    shards, which are whole in a pass through the layer only.
     """
     if model.config.model_type not in _HEADS:
         return False
     # All layers are alike; asking every module takes longer than a small layer does.
     network: Any = model.base_model
     layer = network.encoder.layer[0]
-    return not layer.gradient_checkpointing and layer._compiled_call_impl is None
+    apart = layer.gradient_checkpointing or isinstance(layer, FullyShardedDataParallel)
+    return not apart and layer._compiled_call_impl is None
 
 
 def pooled_logits(model: PreTrainedModel, batch: Batch) -> Tensor:

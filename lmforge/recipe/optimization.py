@@ -95,6 +95,11 @@ class Optimization(Part):
             raise ValueError("strategy fsdp shards a model over processes: set num_processes above 1, or leave it out")
         if self.strategy == "fsdp" and self.ema_decay:
             raise ValueError("ema_decay needs the whole model in each process: use strategy ddp, or leave it out")
+        if self.strategy == "fsdp" and self.micro_batch_size:
+            raise ValueError(
+                "micro_batch_size does not go with strategy fsdp, whose shards are gathered once a step: leave it out, "
+                "and set gradient_checkpointing where memory is short"
+            )
         return self
 
     @model_validator(mode="after")

@@ -26,7 +26,7 @@ from lmforge.training.samples import Samples
 from lmforge.training.sharing import SharedValidation
 from lmforge.training.spec import TrainingSpec
 from lmforge.training.stopping import Stopped, StopRequest
-from models.lightning_module import LanguageModule
+from models.lightning_module import LanguageModule, sharded_root
 from models.objectives import Batch
 
 
@@ -124,11 +124,12 @@ class Metrics(pl.Callback):
         totals: dict[str, float] = {}
         module.eval()
         averaged = self.averaging.applied(module) if self.averaging else nullcontext()
+        sums = sharded_root(module) or module
         with averaged, torch.inference_mode(), module.trainer.precision_plugin.val_step_context():
             for batch in self.validation:
                 if self.stop.pending is not None:
                     break
-                for name, value in module.objective.sums(module.model, _moved(batch, module)).items():
+                for name, value in sums(_moved(batch, module)).items():
                     totals[name] = totals.get(name, 0.0) + value
             # Before the row of this validation: where that is, the samples are, too.
             if self.samples is not None and self.stop.pending is None:

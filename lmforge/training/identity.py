@@ -23,8 +23,9 @@ from lmforge.wording import shown
 FILE = "run.json"
 # What may change on the way: where things are, what people see, and how often the state is kept.
 _FREE = frozenset({"name", "run_dir", "model_dir", "keep_checkpoints", "log_every_n_steps", "probes"})
-# Another number of processes adds up in another order: the same run to within rounding, see docs/distributed.md.
-_FREE_SETTINGS = frozenset({"settings.checkpoint_every_n_steps", "settings.num_processes", "settings.strategy"})
+# Another number of processes adds up in another order: the same run to within rounding, see docs/distributed.md. But
+# the moments of copies and of shards are kept in another order.
+_FREE_SETTINGS = frozenset({"settings.checkpoint_every_n_steps", "settings.num_processes"})
 _DATA, _SPLITS = ("data", "replay"), ("train", "validation")
 
 

@@ -83,8 +83,10 @@ def _run(spec: TrainingSpec, stop: AgreedStop, claim: Claim, processes: Processe
     train = data.training(step_of(resumed))
     budgets = Budgets(settings, processes.told)
     averaging = Averaging(settings.ema_decay) if settings.ema_decay else None
-    samples = Samples(spec, data.validation()) if processes.first else None
-    validation = SharedValidation(data.validation(), processes, stop)
+    sharded = settings.strategy == "fsdp"
+    # No process has all weights of a sharded network: all of them pass every batch through it, and none writes samples.
+    samples = Samples(spec, data.validation()) if processes.first and not sharded else None
+    validation = SharedValidation(data.validation(), processes, stop, whole=sharded)
     metrics = Metrics(spec, validation, stop, claim, budgets, averaging, samples)
     callbacks: list[pl.Callback] = [Agreement(stop), budgets, NotFinite(spec, train.indices, claim)]
     callbacks += [*([averaging] if averaging else []), metrics, Checkpoints(spec, stop, claim, budgets)]
@@ -108,7 +110,7 @@ def _run(spec: TrainingSpec, stop: AgreedStop, claim: Claim, processes: Processe
     if stop.pending is not None:
         return stop.pending
     stop.leave_at_once()
-    if settings.strategy == "fsdp":
+    if sharded:
         module.model = load_gathered(build_model(spec), processes.told(newest_checkpoint(spec.checkpoints)))
     metrics.catch_up(trainer.global_step, module)
     claim.check()
@@ -163,7 +165,7 @@ def _module(spec: TrainingSpec, model: PreTrainedModel, objective: Objective) ->
         recompute_activations(model)
     names = ("learning_rate", "warmup_steps", "max_steps", "schedule", "weight_decay", "micro_batch_size")
     settings: dict[str, Any] = {name: getattr(spec.settings, name) for name in names}
-    settings["by_length"] = bool(spec.labels)
+    settings["by_length"] = bool(spec.labels) and spec.settings.strategy != "fsdp"
     return LanguageModule(model, objective, **settings, betas=(0.9, 0.98), seed=spec.seed)
 
 

@@ -8,7 +8,7 @@ from transformers import ElectraForPreTraining
 
 from models.architectures import SIZES, Special, build_config, classifier, language_model, load_language_model, released
 from models.electra import generator_config
-from models.lightning_module import parameter_groups
+from models.lightning_module import decayed_names, parameter_groups
 
 SPECIAL = Special(pad=0, cls=2, sep=3, mask=4, vocab_size=64)
 
@@ -23,7 +23,7 @@ def test_embeddings_are_one_module():
     model = pair()
     assert model.generator.electra.embeddings is model.electra.embeddings
     assert model.generator.generator_lm_head.weight is model.electra.embeddings.word_embeddings.weight
-    decayed, others = parameter_groups(model)
+    decayed, others = parameter_groups(model, decayed_names(model))
     assert len({id(one) for one in (*decayed, *others)}) == len(decayed) + len(others) == len(list(model.parameters()))
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from models.architectures import Special, build_config, language_model
-from models.lightning_module import LanguageModule, parameter_groups
+from models.lightning_module import LanguageModule, decayed_names, parameter_groups
 from models.objectives import OBJECTIVES
 
 SPECIAL = Special(pad=0, cls=2, sep=3, mask=4, vocab_size=64)
@@ -30,7 +30,7 @@ def causal_batch() -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("architecture", ["bert", "modernbert", "gpt2"])
 def test_only_matrices_decay(architecture):
     model = module_of(architecture).model
-    decayed, others = parameter_groups(model)
+    decayed, others = parameter_groups(model, decayed_names(model))
     assert len(decayed) + len(others) == len(list(model.parameters()))
     assert {weight.ndim for weight in decayed} == {2}
     embeddings = [one.weight for one in model.modules() if isinstance(one, nn.Embedding)]
@@ -43,7 +43,7 @@ def test_only_matrices_decay(architecture):
 def test_frozen_weights_are_left_out():
     model = module_of().model
     model.base_model.requires_grad_(False)
-    assert sum(map(len, parameter_groups(model))) < len(list(model.parameters()))
+    assert sum(map(len, parameter_groups(model, decayed_names(model)))) < len(list(model.parameters()))
 
 
 def test_optimizer_follows_the_schedule():

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from models.architectures import SIZES, Special, build_config, classifier
-from models.lightning_module import clip, parameter_groups
+from models.lightning_module import clip, decayed_names, parameter_groups
 from models.objectives.sequence_classification import Example, SequenceClassification
 from models.vocabulary import UsedEmbedding, restore_whole_table, train_used_rows
 
@@ -29,7 +29,7 @@ def rows(texts):
 
 def trained(model, steps=4):
     objective = SequenceClassification(pad=0)
-    decayed, others = parameter_groups(model)
+    decayed, others = parameter_groups(model, decayed_names(model))
     groups = [{"params": decayed, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=1e-2, fused=True)
     model.train()

@@ -22,6 +22,7 @@ from lmforge.recipe.optimization import Finetuning, Pretraining
         ),
         ({"strategy": "fsdp"}, "set num_processes above 1"),
         ({"strategy": "fsdp", "num_processes": 2, "ema_decay": 0.9}, "needs the whole model in each process"),
+        ({"strategy": "fsdp", "num_processes": 2, "micro_batch_size": 1}, "shards are gathered once a step"),
         ({"ema_decay": 1.0}, "less than 1"),
         ({"early_stopping_patience": 0}, "greater than"),
     ],

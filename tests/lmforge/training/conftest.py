@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from lmforge.training.launching import RENDEZVOUS
 from lmforge.training.spec import TrainingSpec
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -70,6 +71,52 @@ class Program:
 
     def weights(self) -> bytes:
         return (self.spec.model_dir / "model.safetensors").read_bytes()
+
+
+def _member(environment: dict[str, str], spec_file: str, errors: str, prepare: Callable[[], None] | None) -> None:
+    """What the launcher starts, forked from a server that has the imports behind it."""
+    from lmforge.training.__main__ import main
+
+    os.environ |= environment | {"TORCH_CPP_LOG_LEVEL": "ERROR"}
+    with Path(errors).open("a", encoding="utf-8") as log:
+        os.dup2(log.fileno(), 2)
+    if prepare is not None:
+        prepare()
+    sys.exit(main([spec_file]))
+
+
+class Group(Program):
+    """Like `Program`, with as many processes as the spec says; `run` returns the exit codes of all.
+
+    prepare: called in each of them before it begins.
+    """
+
+    prepare: Callable[[], None] | None = None
+
+    def run(self, stop_at: int | None = None, number: int = signal.SIGTERM, rank: int = 1) -> list[int]:
+        """Exit codes of a run in which the process `rank` gets a signal once the metrics show the step `stop_at`."""
+        size, meeting = self.spec.settings.num_processes, self.spec.run_dir / f"meeting-{time.monotonic_ns()}"
+        environment = dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), str(size))
+        environment |= {RENDEZVOUS: f"file://{meeting}", "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "test"}
+        started = []
+        for one in map(str, range(size)):
+            own = environment | {"RANK": one, "LOCAL_RANK": one}
+            arguments = (own, str(self.spec_file), str(self.errors), self.prepare)
+            started.append(CONTEXT.Process(target=_member, args=arguments))
+        for process in started:
+            process.start()
+        while stop_at is not None and started[0].is_alive() and self.last_step() < stop_at:
+            time.sleep(0.001)
+        if stop_at is not None:
+            os.kill(started[rank].pid, number)
+        for process in started:
+            process.join(120)
+        return [process.exitcode for process in started]
+
+
+@pytest.fixture
+def group() -> Callable[[TrainingSpec], Group]:
+    return Group
 
 
 @pytest.fixture

@@ -2,59 +2,20 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from lmforge.training.checkpoints import newest_checkpoint
-from lmforge.training.launching import RENDEZVOUS
 from lmforge.training.metrics import read_metrics
 from lmforge.training.processes import AgreedStop, Processes, joined
 from lmforge.training.stopping import StopRequest
 
 # Largest relative difference to one process that was measured: 2e-7 over 12 steps.
 TOLERANCE = 1e-5
-
-
-def worker(rank: int, environment: dict[str, str], spec_file: str, errors: str) -> None:
-    """What the launcher starts, forked from a server that has the imports behind it."""
-    from lmforge.training.__main__ import main
-
-    os.environ |= environment | {"RANK": str(rank), "LOCAL_RANK": str(rank), "TORCH_CPP_LOG_LEVEL": "ERROR"}
-    with Path(errors).open("a", encoding="utf-8") as log:
-        os.dup2(log.fileno(), 2)
-    sys.exit(main([spec_file]))
-
-
-@pytest.fixture
-def group(program, tmp_path):
-    """Like `program`, with as many processes as the spec says; `run` returns the exit codes of all."""
-
-    class Group(program):
-        def run(self, stop_at: int | None = None, number: int = signal.SIGTERM, rank: int = 1) -> list[int]:
-            size, meeting = self.spec.settings.num_processes, tmp_path / f"meeting-{time.monotonic_ns()}"
-            sizes = dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), str(size))
-            environment = sizes | {RENDEZVOUS: f"file://{meeting}", "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "test"}
-            context = multiprocessing.get_context("forkserver")
-            arguments = (environment, str(self.spec_file), str(self.errors))
-            started = [context.Process(target=worker, args=(one, *arguments)) for one in range(size)]
-            for process in started:
-                process.start()
-            while stop_at is not None and started[0].is_alive() and self.last_step() < stop_at:
-                time.sleep(0.001)
-            if stop_at is not None:
-                os.kill(started[rank].pid, number)
-            for process in started:
-                process.join(120)
-            return [process.exitcode for process in started]
-
-    return Group
 
 
 def assert_same_curve(ours, single):
