@@ -6,6 +6,8 @@ finds, may decide the order of its sums.
 
 from __future__ import annotations
 
+import os
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +35,12 @@ def computing_settings() -> dict[str, str]:
     if _PROCESSORS.is_file() and "GenuineIntel" in _PROCESSORS.read_text(encoding="utf-8"):
         settings["MKL_CBWR"] = "AUTO"
     return settings
+
+
+def start_with_settings() -> None:
+    """Start this program again where a setting is missing from its environment: some are read before Python is."""
+    if missing := {name: value for name, value in computing_settings().items() if name not in os.environ}:
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | missing)  # noqa: S606
 
 
 def compute_repeatably() -> None:

@@ -67,8 +67,10 @@ class WordEncoder:
             points[np.frombuffer("".join(part).encode("utf-32-le"), dtype="<u4")] = True
         points[:_NUM_ASCII] = True
         self._learn_characters(np.flatnonzero(points & (self._states == _UNKNOWN)))
-        unsafe = map(chr, np.flatnonzero(points & (self._states == _UNSAFE)).tolist())
-        return texts.str.contains(character_class(unsafe)).to_numpy()
+        unsafe = np.flatnonzero(points & (self._states == _UNSAFE)).tolist()
+        if not unsafe:
+            return np.zeros(len(texts), dtype=np.bool_)
+        return texts.str.contains(character_class(map(chr, unsafe))).to_numpy()
 
     def _learn_characters(self, points: np.ndarray) -> None:
         characters = list(map(chr, points.tolist()))

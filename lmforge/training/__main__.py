@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from lmforge.computing import computing_settings
+from lmforge.computing import start_with_settings
 from lmforge.errors import LmforgeError
 from lmforge.training.launching import launch, report, started_as_worker
 from lmforge.training.spec import TrainingSpec
@@ -60,12 +60,6 @@ def _train(spec: TrainingSpec, stop: StopRequest) -> int:
     return 128 + number if number else 0
 
 
-def _start_with_settings() -> None:
-    """Start again where a setting is missing: some are read before Python is."""
-    if missing := {name: value for name, value in computing_settings().items() if name not in os.environ}:
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | missing)  # noqa: S606
-
-
 if __name__ == "__main__":
-    _start_with_settings()
+    start_with_settings()
     sys.exit(main(sys.argv[1:]))
