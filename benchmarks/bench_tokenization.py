@@ -2,7 +2,7 @@
 
 Ours is everything from Parquet shards to published units and blocks on disk, for both engines; the peer begins with
 texts in memory and tokenizes and groups them with `datasets.map`, the usual way of the example scripts for language
-models. Both have the environment of our programs. Learning the vocabulary is in neither, nor is finding out once for a
+models. Learning the vocabulary is in neither, nor is finding out once for a
 tokenizer what the quick engine may be trusted with (reported as `agreement_seconds`). `tokie_alone` is the library from
 texts to ids in memory, which nothing around it can be faster than. Systems take turns; rates are tokens a second,
 `ratios` of medians.
@@ -35,7 +35,6 @@ import numpy as np
 import polars as pl
 
 from lmforge.artifacts import Store
-from lmforge.computing import start_with_settings
 from lmforge.recipe.schema import Tokenizer
 from lmforge.sharding import Workshop
 from lmforge.tokenization.corpus import tokenize
@@ -245,5 +244,4 @@ def table(report: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    start_with_settings()
     main()

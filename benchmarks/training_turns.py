@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lmforge.computing import computing_settings
+from lmforge.computing import training_settings
 from lmforge.training.spec import TrainingSpec
 
 HERE = Path(__file__).parent
@@ -70,7 +70,7 @@ def our_turn(spec: TrainingSpec, *options: str) -> dict[str, Any]:
     spec.run_dir.mkdir(parents=True)
     path = spec.run_dir / "turn.json"
     path.write_text(spec.model_dump_json(), encoding="utf-8")
-    return call([sys.executable, "training_ours.py", path, *options], computing_settings())
+    return call([sys.executable, "training_ours.py", path, *options], training_settings())
 
 
 def matrix_rate(num_threads: int) -> float:

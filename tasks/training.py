@@ -20,6 +20,7 @@ from typing import IO, Any
 
 import lmforge
 from lmforge.artifacts import Artifact
+from lmforge.computing import training_settings
 from lmforge.errors import InputError, TrainingError
 from lmforge.evaluation.figures import loss_figure
 from lmforge.training.checkpoints import newest_checkpoint, step_of
@@ -85,7 +86,7 @@ def _follow(command: list[str], forwarder: forwarding.Forwarder) -> None:
     on_terminal = sys.stderr.isatty()
     ours = str(Path(lmforge.__file__).parent.parent)
     paths = [ours, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), PARENT: str(os.getpid())}
+    environment = training_settings() | os.environ | {"PYTHONPATH": os.pathsep.join(paths), PARENT: str(os.getpid())}
     process = subprocess.Popen(
         command,
         env=environment,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from lmforge.computing import start_with_settings
+from lmforge.computing import start_with_training_settings
 from lmforge.errors import LmforgeError
 from lmforge.training.launching import launch, report, started_as_worker
 from lmforge.training.spec import TrainingSpec
@@ -61,5 +61,5 @@ def _train(spec: TrainingSpec, stop: StopRequest) -> int:
 
 
 if __name__ == "__main__":
-    start_with_settings()
+    start_with_training_settings()
     sys.exit(main(sys.argv[1:]))

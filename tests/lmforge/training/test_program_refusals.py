@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lmforge.computing import computing_settings
+from lmforge.computing import training_settings
 from lmforge.training.checkpoints import newest_checkpoint
 
 
@@ -117,14 +117,14 @@ def test_stopped_program_prints_the_command_that_goes_on(make_spec, program):
 
 
 def test_program_started_by_hand_starts_with_the_settings_that_are_read_before_python(tmp_path):
-    environment = {name: value for name, value in os.environ.items() if name not in computing_settings()}
+    environment = {name: value for name, value in os.environ.items() if name not in training_settings()}
     os.mkfifo(fifo := tmp_path / "spec.json")
     started = subprocess.Popen([sys.executable, "-m", "lmforge.training", str(fifo)], env=environment)
     try:
         with fifo.open("w", encoding="utf-8") as spec:  # opens when the program does
             seen = Path(f"/proc/{started.pid}/environ").read_text(encoding="utf-8").split("\0")
             spec.write("{}")
-        assert {f"{name}={value}" for name, value in computing_settings().items()} <= set(seen)
+        assert {f"{name}={value}" for name, value in training_settings().items()} <= set(seen)
         assert started.wait(60) == 2
     finally:
         started.kill()
