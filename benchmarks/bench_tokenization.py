@@ -2,10 +2,9 @@
 
 Ours is everything from Parquet shards to published units and blocks on disk, for both engines; the peer begins with
 texts in memory and tokenizes and groups them with `datasets.map`, the usual way of the example scripts for language
-models. Learning the vocabulary is in neither, nor is finding out once for a
-tokenizer what the quick engine may be trusted with (reported as `agreement_seconds`). `tokie_alone` is the library from
-texts to ids in memory, which nothing around it can be faster than. Systems take turns; rates are tokens a second,
-`ratios` of medians.
+models. Learning the vocabulary is in neither, nor is finding out once for a tokenizer what the quick engine may be
+trusted with (reported as `agreement_seconds`). `tokie_alone` is the library from texts to ids in memory, which nothing
+around it can be faster than. Systems take turns; rates are tokens a second, `ratios` of medians.
 
 Usage: python benchmarks/bench_tokenization.py [--documents N] [--repeat N] [--rounds N] [--json]
 """

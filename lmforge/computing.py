@@ -35,7 +35,7 @@ def training_settings() -> dict[str, str]:
 
     glibc asks for pages of 2 MB where memory grows (Linux, "Transparent Hugepage Support"): fewer misses of the table
     of addresses make a step 4 % faster, most of all on virtual machines. What takes memory for a moment only, as
-    tokenization does, is 5 % slower with them.
+    tokenization does, is a tenth slower with them.
     """
     return computing_settings() | {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
